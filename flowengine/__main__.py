@@ -1,0 +1,5 @@
+"""`python -m flowengine`."""
+
+from flowengine.cli import main
+
+main()

@@ -1,0 +1,1 @@
+"""What is live: news for pages and first-come claims."""

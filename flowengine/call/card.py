@@ -1,0 +1,139 @@
+"""The context card and the spoken briefing: deterministic from what the call knows, better when the agent's sentence comes."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+from flowengine.call.state import Call, Handoff
+from flowengine.flow.fill import fill, fill_card
+from flowengine.flow.hours import (
+    callback_time_words,
+    closed_because,
+    next_opening_words,
+)
+from flowengine.flow.model import Flow
+
+CARD_VERSION = 1
+
+_LABELS = {
+    "been_here_before": "Been here before",
+    "rule": "Why you",
+    "already_offered": "Already offered",
+    "suggested_next_step": "Suggested next step",
+}
+
+
+def values(flow: Flow, call: Call, *, for_message: bool = False) -> dict[str, str]:
+    """What placeholders stand for right now (language.md section 6)."""
+    handoff = call.handoff or (call.past[-1] if call.past else None)
+    at = local(flow, call)
+    department = handoff.department if handoff else ""
+    return {
+        **call.fields,
+        "office": flow.office.name,
+        "receptionist": flow.receptionist.name,
+        "department": flow.departments[department].say_as if department in flow.departments else "",
+        "person": " and ".join(ringing_names(flow, handoff)) if handoff else "",
+        "next_opening": next_opening_words(flow, at),
+        "callback_time": callback_time_words(flow, department, at, for_message=for_message),
+        "closed_because": closed_because(flow, at),
+        "waited": _waited(call.at - handoff.decided) if handoff else "",
+    }
+
+
+def local(flow: Flow, call: Call) -> datetime:
+    return call.wall().astimezone(ZoneInfo(flow.office.timezone))
+
+
+def ringing_names(flow: Flow, handoff: Handoff) -> tuple[str, ...]:
+    open_ = [a.target.person for a in handoff.attempts if a.outcome is None]
+    return tuple(dict.fromkeys(flow.people[p].name for p in open_))
+
+
+def _waited(seconds: float) -> str:
+    minutes, rest = divmod(int(seconds), 60)
+    parts = [f"{minutes} minute{'s' if minutes != 1 else ''}"] if minutes else []
+    return " ".join([*parts, *([f"{rest} seconds"] if rest or not minutes else [])])
+
+
+def card(flow: Flow, call: Call, handoff: Handoff) -> dict[str, object]:
+    """The card as plain values: headline, fields, who was tried, what is happening."""
+    department = flow.departments.get(handoff.department)
+    return {
+        "version": CARD_VERSION,
+        "handoff": handoff.id,
+        "call_id": call.call_id,
+        "flow": flow.key,
+        "office": flow.office.name,
+        "timezone": flow.office.timezone,
+        "headline": fill_card(flow.card.headline, call.fields),
+        "summary": handoff.summary,
+        "rule": handoff.rule,
+        "matched": handoff.matched,
+        "department": department.say_as if department else "",
+        "department_key": handoff.department,
+        "method": handoff.method,
+        "fields": list(_fields(flow, call, handoff)),
+        "caller": call.caller,
+        "status": handoff.status,
+        "status_text": _status_text(flow, handoff),
+        "people": [{"person": flow.people[a.target.person].name, "outcome": a.outcome} for a in handoff.attempts],
+        "decided_at": call.wall(handoff.decided).isoformat(),
+        "transcript": flow.card.transcript,
+        "link_expires": flow.card.link_expires,
+    }
+
+
+def _fields(flow: Flow, call: Call, handoff: Handoff) -> Iterator[Mapping[str, object]]:
+    private = {f.name for f in flow.receptionist.find_out if f.private}
+    special = {
+        "rule": handoff.rule.replace("_", " "),
+        "already_offered": ", ".join(name.replace("_", " ") for name in call.tools_run),
+        "suggested_next_step": handoff.next_step,
+        "callback_number": call.fields.get("callback_number") or call.caller,
+    }
+    for name in flow.card.fields:
+        value = special.get(name, call.fields.get(name, ""))
+        yield {
+            "name": name,
+            "label": _LABELS.get(name, name.replace("_", " ").capitalize()),
+            "value": value or "not given",
+            "private": name in private,
+        }
+
+
+def _status_text(flow: Flow, handoff: Handoff) -> str:
+    names = " and ".join(ringing_names(flow, handoff))
+    winner = next((flow.people[a.target.person].name for a in handoff.attempts if a.leg == handoff.winner), "")
+    texts: dict[str, str] = {
+        "deciding": "Handing over",
+        "announcing": "About to ring",
+        "ringing": f"Ringing {names}" if names else "Trying the next person",
+        "accepted": f"{winner} accepted, connecting",
+        "connected": f"Connected with {winner}",
+        "returned": "Nobody was free; the receptionist carries on",
+        "message": "Nobody was free; a message is being taken",
+        "callback": "Nobody was free; a callback was promised",
+        "voicemail": "Nobody was free; voicemail",
+        "referred": "Passed on to your phone system",
+        "dialled": "Connected directly",
+        "abandoned": "The caller hung up",
+        "failed": "The hand-over failed",
+        "ended": "Over",
+    }
+    return texts[handoff.status]
+
+
+def briefing(flow: Flow, call: Call, handoff: Handoff) -> str:
+    """What a staff member hears before the accept key: short, no private field."""
+    private = {f.name for f in flow.receptionist.find_out if f.private}
+    known = {name: value for name, value in call.fields.items() if name not in private}
+    return fill(f"{flow.office.name}. " + fill_card("{caller_name}: {reason}", known).rstrip(".") + ".", {})
+
+
+def work_fields(flow: Flow, call: Call, names: tuple[str, ...]) -> dict[str, str]:
+    """What a message or callback hands to the office."""
+    known = {"callback_number": call.caller, **{name: value for name, value in call.fields.items() if value}}
+    return {name: known.get(name) or "not given" for name in names}

@@ -1,0 +1,197 @@
+"""What a call comes to when no person takes it: a message, a callback, voicemail, the receptionist again, or the end."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flowengine.call.card import local, values, work_fields
+from flowengine.call.commands import (
+    AddWork,
+    Answer,
+    AskAgent,
+    Command,
+    EndAgent,
+    HangUp,
+    LetAgentHear,
+    LetAgentSpeak,
+    PrepareLine,
+    RecordCaller,
+    StartTimer,
+    StopMusic,
+    StopTimer,
+    TellAgent,
+)
+from flowengine.call.prompt import ask_for, opening, prompt
+from flowengine.call.saying import Step, moved, say, together
+from flowengine.call.state import Call, Handoff, Phase
+from flowengine.flow import model
+from flowengine.flow.fill import fill
+from flowengine.flow.hours import office_open
+from flowengine.flow.model import Flow, Spoken
+
+MESSAGE_SECONDS = 30.0  # for each question while a message is taken
+THANKS = "Thank you. I've passed your message on. Goodbye."
+GOODBYE = "Thank you for calling. Goodbye."
+RECORDED = "Thank you. Goodbye."
+BACK = "I'm sorry, the line dropped for a moment. I'm back. How can I help?"
+
+
+def possible(call: Call, step: model.Step) -> model.Step:
+    """Without the agent, steps that need it become voicemail (language.md section 4, `receptionist_fails`)."""
+    needs_agent = isinstance(
+        step, model.TakeMessageStep | model.CallbackStep | model.ReceptionistStep | model.ToDepartment
+    )
+    return model.VoicemailStep() if call.agent == "failed" and needs_agent else step
+
+
+def outcome_of(step: model.Step) -> tuple[str, str]:
+    """(outcome of the hand-off that ends in this step, status on its card)."""
+    match step:
+        case model.TakeMessageStep():
+            return "message", "message"
+        case model.CallbackStep():
+            return "callback", "callback"
+        case model.VoicemailStep():
+            return "voicemail", "voicemail"
+        case model.HangUpStep():
+            return "ended", "ended"
+        case model.ReceptionistStep() | model.ToDepartment():
+            return "receptionist", "returned"
+
+
+def perform(flow: Flow, call: Call, step: model.Step, *, repeat: str = "") -> Step:
+    """Do a step that is not a department. `repeat` is said first (an emergency's sentence)."""
+    quiet: tuple[Command, ...] = (StopMusic(), LetAgentSpeak(False), PrepareLine(THANKS))
+    match possible(call, step):
+        case model.TakeMessageStep():
+            text = fill(message_line(flow, call).text, values(flow, call, for_message=True))
+            return together(
+                (replace(call, phase=Phase.MESSAGE), quiet), lambda c: say(c, f"{repeat} {text}".strip(), "message")
+            )
+        case model.CallbackStep():
+            text = fill(flow.callback.say.text, values(flow, call))
+            call, added = add_work(flow, call, "callback", flow.take_message.collect)
+            return together(
+                (replace(call, phase=Phase.CLOSING, outcome="callback"), (*quiet, *added)),
+                lambda c: say(c, f"{repeat} {text} {GOODBYE}".strip(), "hang_up"),
+            )
+        case model.VoicemailStep():
+            text = fill(flow.voicemail.say.text, values(flow, call))
+            ended: Step = (
+                replace(call, phase=Phase.RECORDING, agent="ended" if call.agent != "failed" else "failed"),
+                (*quiet, EndAgent()),
+            )
+            return together(ended, lambda c: moved(c, RecordCaller(f"{repeat} {text}".strip())))
+        case model.HangUpStep(spoken):
+            text = fill(spoken.text, values(flow, call))
+            return together(
+                (replace(call, phase=Phase.CLOSING, outcome="ended"), quiet),
+                lambda c: say(c, f"{repeat} {text}".strip(), "hang_up"),
+            )
+        case model.ReceptionistStep() | model.ToDepartment():
+            return back_to_receptionist(flow, call, _what_happened(flow, call))
+
+
+def _what_happened(flow: Flow, call: Call) -> str:
+    """The last hand-off in a sentence for the agent."""
+    tried = call.past[-1].attempts if call.past else ()
+    if not tried:
+        return "nobody can be reached right now"
+    return "nobody could take the call: " + ", ".join(
+        f"{flow.people[a.target.person].name} {(a.outcome or 'unknown').replace('_', ' ')}" for a in tried
+    )
+
+
+def back_to_receptionist(flow: Flow, call: Call, happened: str) -> Step:
+    """The receptionist carries on and knows what happened."""
+    call = replace(call, phase=Phase.TALKING)
+    listen = (StopMusic(), LetAgentSpeak(True), LetAgentHear(True))
+    if call.agent in ("none", "ended"):
+        return replace(call, agent="starting"), (
+            *listen,
+            opening(flow, call, BACK, story=f"{happened}. {story_so_far(call)}"),
+        )
+    ask = f"Tell the caller that {happened}, briefly and kindly, then offer to help yourself or to take a message."
+    return call, (*listen, TellAgent(prompt(flow, call, happened)), AskAgent(ask))
+
+
+def story_so_far(call: Call) -> str:
+    """The conversation for an agent that comes in late."""
+    said = " / ".join(f"{t.speaker}: {t.text}" for t in call.turns[-20:])
+    return f"The conversation so far: {said}" if said else ""
+
+
+# ---- a message -------------------------------------------------------------------------------------------------------
+
+
+def message_line(flow: Flow, call: Call) -> Spoken:
+    return flow.take_message.say if office_open(flow, local(flow, call)) else flow.take_message.say_when_closed
+
+
+def message_begins(flow: Flow, call: Call) -> Step:
+    """The line has been heard: what the message still wants is asked."""
+    wanted = tuple(name for name in flow.take_message.collect if not _known(call, name))
+    call = replace(call, collecting=wanted)
+    if not wanted:
+        return deliver(flow, call)
+    situation = "nobody is free and you are taking a message. Ask only what is needed."
+    ready = (LetAgentSpeak(True), LetAgentHear(True), TellAgent(prompt(flow, call, situation)))
+    return together((call, ready), lambda c: _ask_next(flow, c))
+
+
+def _known(call: Call, name: str) -> bool:
+    return bool(call.fields.get(name) or (name == "callback_number" and call.caller))
+
+
+def _ask_next(flow: Flow, call: Call) -> Step:
+    return call, (AskAgent(ask_for(flow, call.collecting[0])), StartTimer("message", MESSAGE_SECONDS))
+
+
+def message_noted(flow: Flow, call: Call) -> Step:
+    """An answer came in: the next question, or the message is complete."""
+    left = tuple(name for name in call.collecting if not _known(call, name))
+    if left == call.collecting:
+        return call, ()
+    call = replace(call, collecting=left)
+    return _ask_next(flow, call) if left else deliver(flow, call)
+
+
+def deliver(flow: Flow, call: Call) -> Step:
+    """The message goes to the office, the caller is thanked, the call ends."""
+    call, added = add_work(flow, call, "message", flow.take_message.collect)
+    call = replace(call, phase=Phase.CLOSING, outcome="message", collecting=())
+    return together((call, (*added, StopTimer("message"), LetAgentSpeak(False))), lambda c: say(c, THANKS, "hang_up"))
+
+
+def add_work(flow: Flow, call: Call, kind: str, fields: tuple[str, ...], **more: str) -> Step:
+    """Work for the desk of the department that was tried last."""
+    call = replace(call, works=call.works + 1)
+    work = AddWork(
+        f"{call.call_id}-w{call.works}", kind, _department(flow, call), {**work_fields(flow, call, fields), **more}
+    )
+    return call, (work,)
+
+
+def _department(flow: Flow, call: Call) -> str:
+    tried: tuple[Handoff, ...] = (*call.past, *((call.handoff,) if call.handoff else ()))
+    return next((h.department for h in reversed(tried) if h.department), next(iter(flow.departments)))
+
+
+# ---- the end ---------------------------------------------------------------------------------------------------------
+
+
+def recorded(flow: Flow, call: Call, request: str, url: str, seconds: float) -> Step:
+    """The carrier kept the caller's voice: work for the desk, then goodbye."""
+    if seconds > 0:
+        call, added = add_work(flow, call, "voicemail", flow.take_message.collect, recording=url)
+    else:
+        added = ()
+    return replace(call, outcome="voicemail" if seconds > 0 else "ended", phase=Phase.CLOSING), (
+        *added,
+        Answer(request, HangUp(RECORDED)),
+    )
+
+
+def hang_up(flow: Flow, call: Call) -> Step:
+    """The last sentence has been heard."""
+    return moved(call, HangUp())

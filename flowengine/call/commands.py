@@ -1,0 +1,298 @@
+"""Everything a call can ask for, in the imperative, grouped by the port that does it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+# ---- documents: what the carrier is told a leg should do next ---------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectCaller:
+    """The caller's audio comes to us and ours goes to the caller; `say` is spoken by the carrier first, if not empty."""
+
+    stream: int
+    say: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinCaller:
+    """The caller enters the room with the staff member."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class BriefStaff:
+    """A staff member hears the briefing and is asked for a key within `accept_within` seconds."""
+
+    leg: str
+    briefing: str
+    accept_within: float
+
+
+@dataclass(frozen=True, slots=True)
+class JoinStaff:
+    """The staff member enters the room; leaving it ends it."""
+
+    leg: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordCaller:
+    """The carrier says `say` and records a message of at most `seconds`."""
+
+    say: str
+    seconds: float = 120.0
+
+
+@dataclass(frozen=True, slots=True)
+class ReferCaller:
+    """A SIP caller is sent to `address` by REFER; `card` names the card, for a header."""
+
+    address: str
+    card: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialNumber:
+    """A cold dial: the caller is connected to `address`, which rings for `ring_seconds`. `caller_id` is the number shown."""
+
+    address: str
+    ring_seconds: float
+    caller_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp:
+    """The leg ends; `say` is spoken first, if not empty."""
+
+    say: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """The leg goes on with what it does (nothing to change)."""
+
+
+Document = ConnectCaller | JoinCaller | BriefStaff | JoinStaff | RecordCaller | ReferCaller | DialNumber | HangUp | Stay
+
+
+# ---- the carrier ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a carrier's question (an event with a `request`)."""
+
+    request: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class RingStaff:
+    """Ring one phone on a leg of its own. `address` is E.164 or `sip:…`; `ring_seconds` is how long it really rings."""
+
+    leg: str
+    address: str
+    ring_seconds: float
+    caller_id: str  # the number shown to staff
+    most_seconds: float = 4 * 3600.0  # the leg's time limit
+
+
+@dataclass(frozen=True, slots=True)
+class CancelLeg:
+    """End a staff leg in whatever state it is; `ref` may be "" when the carrier never named it."""
+
+    leg: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class MoveCaller:
+    """Take the caller out of what goes on and give this document instead."""
+
+    ref: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class MoveStaff:
+    """The same for a staff leg (told something and released)."""
+
+    leg: str
+    ref: str
+    document: Document
+
+
+@dataclass(frozen=True, slots=True)
+class CheckCaller:
+    """Ask the carrier whether the caller's leg lives; `CallerHungUp` follows if it does not."""
+
+    ref: str
+
+
+CarrierCommand = Answer | RingStaff | CancelLeg | MoveCaller | MoveStaff | CheckCaller
+
+
+# ---- what the caller hears -----------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class PlayLine:
+    """Speak a fixed sentence to the caller. `keep` is False for sentences that hold a caller's words (never cached)."""
+
+    line: str
+    text: str
+    keep: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PrepareLine:
+    """Render a fixed sentence ahead of need."""
+
+    text: str
+    keep: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PlayMusic:
+    music: str  # as the flow names it
+
+
+@dataclass(frozen=True, slots=True)
+class StopMusic:
+    pass
+
+
+@dataclass(frozen=True, slots=True)
+class ClearAudio:
+    """Forget everything the caller has not heard yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class LetAgentSpeak:
+    """Whether the agent's audio reaches the caller."""
+
+    allowed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LetAgentHear:
+    """Whether the caller's audio reaches the agent."""
+
+    allowed: bool
+
+
+MediaCommand = PlayLine | PrepareLine | PlayMusic | StopMusic | ClearAudio | LetAgentSpeak | LetAgentHear
+
+
+# ---- the voice agent -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AgentTool:
+    """A tool as the agent is told of it; `parameters` is a JSON Schema object."""
+
+    name: str
+    description: str
+    parameters: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class StartAgent:
+    """Open the agent's session. An empty `greeting` lets it listen first."""
+
+    prompt: str
+    greeting: str
+    voice: str
+    tools: tuple[AgentTool, ...]
+    keyterms: tuple[str, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class TellAgent:
+    """Replace what the agent is told; it acts on it from its next reply on."""
+
+    prompt: str
+
+
+@dataclass(frozen=True, slots=True)
+class AskAgent:
+    """Make the agent speak now, in its own words, as instructed."""
+
+    instructions: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerTool:
+    tool_call: str
+    result: str  # JSON text
+    is_error: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class EndAgent:
+    pass
+
+
+AgentCommand = StartAgent | TellAgent | AskAgent | AnswerTool | EndAgent
+
+
+# ---- people's screens, work to do, time --------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ShowCard:
+    """Publish or update the context card of a hand-off (`card` is `card.Card` as plain values)."""
+
+    handoff: str
+    card: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class SendCard:
+    """Deliver the card by webhook; `CardConfirmed` follows a 2xx."""
+
+    handoff: str
+    address: str
+    card: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class AddWork:
+    """Work for a department's desk: a message, a callback, a tool's request, a voicemail."""
+
+    work: str  # id, grown from the call id
+    kind: str
+    department: str
+    fields: Mapping[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class StartTimer:
+    """`TimerFired(timer)` follows after `seconds`; a timer of the same name is replaced."""
+
+    timer: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class StopTimer:
+    timer: str
+
+
+@dataclass(frozen=True, slots=True)
+class EndCall:
+    """The call is over; `outcome` as in the report."""
+
+    outcome: str
+
+
+DeskCommand = ShowCard | SendCard | AddWork
+SessionCommand = StartTimer | StopTimer | EndCall
+
+Command = CarrierCommand | MediaCommand | AgentCommand | DeskCommand | SessionCommand

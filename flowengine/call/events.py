@@ -1,0 +1,404 @@
+"""Everything that can happen to a call, in the past tense; `at` is seconds since the call began.
+
+Events are the journal: a call's state is a fold over them. They hold JSON-native values only. An event with a `request` is a
+question from the carrier that must be answered with a document (`commands.Answer`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+LegOutcome = Literal[
+    "busy",
+    "no_answer",
+    "declined",
+    "voicemail",
+    "failed",
+    "timed_out",
+    "caller_gone",
+    "cancelled",
+    "unknown",
+    "completed",
+]
+
+
+# ---- the caller's leg ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CallArrived:
+    """A caller rings the office. `now` is the wall time in ISO 8601 with offset; every later moment is `now` plus `at`."""
+
+    at: float
+    request: str
+    call_id: str
+    ref: str  # the carrier's id of the caller's leg, opaque here
+    caller: str  # E.164, or "" when withheld
+    dialled: str
+    arrives_by: Literal["phone", "sip"]
+    now: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerReturned:
+    """The carrier asks what the caller gets now: a stream ended, or a spoken notice is over."""
+
+    at: float
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class CallerLeftRoom:
+    """The caller's stay in the room is over and the carrier asks what comes next."""
+
+    at: float
+    request: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class MessageRecorded:
+    """The carrier recorded the caller's voicemail."""
+
+    at: float
+    request: str
+    url: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReferAnswered:
+    """How a REFER ended; `accepted` is False when refused or unknown. `evidence` is the carrier's words."""
+
+    at: float
+    request: str
+    accepted: bool
+    evidence: str
+
+
+@dataclass(frozen=True, slots=True)
+class DialEnded:
+    """How a cold dial ended; `bridged` when the two really spoke."""
+
+    at: float
+    request: str
+    outcome: LegOutcome
+    bridged: bool
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class MediaStarted:
+    """The caller's audio reaches us. Streams of one call are numbered from 1."""
+
+    at: float
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class MediaEnded:
+    at: float
+    stream: int
+
+
+@dataclass(frozen=True, slots=True)
+class CallerHungUp:
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallerMoved:
+    """The carrier took the order to move the caller."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallerMoveFailed:
+    """The caller could not be moved; `gone` when the leg is over (twilio.md 4.1: 21220, 20404)."""
+
+    at: float
+    gone: bool
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyPressed:
+    at: float
+    key: str  # 0-9, * or #
+
+
+# ---- what is said --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechStarted:
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechEnded:
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class CallerSaid:
+    """A final of the caller; an empty text is speech nobody could make out."""
+
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentSaid:
+    at: float
+    text: str
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class StaffSaid:
+    at: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class TranscriptGap:
+    """The transcript of one leg stopped (`open`) or goes on again."""
+
+    at: float
+    leg: str
+    open: bool
+
+
+# ---- the voice agent -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class AgentReady:
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class AgentFailed:
+    """The agent cannot be reached, failed for good, or dropped and did not resume."""
+
+    at: float
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class AgentEnded:
+    """The agent's session ended on purpose."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class ToolCalled:
+    at: float
+    tool_call: str
+    name: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyStarted:
+    """The first audible audio of a reply went to the caller."""
+
+    at: float
+    reply: str
+
+
+@dataclass(frozen=True, slots=True)
+class ReplyHeard:
+    """The caller has heard a reply to its end (the carrier echoed the mark behind it)."""
+
+    at: float
+    reply: str
+
+
+# ---- fixed sentences -----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LinePlayed:
+    at: float
+    line: str
+
+
+@dataclass(frozen=True, slots=True)
+class LineFailed:
+    """A fixed sentence could not be had in the receptionist's voice."""
+
+    at: float
+    line: str
+
+
+# ---- staff legs ----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LegCreated:
+    at: float
+    leg: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegUnknown:
+    """The order to ring was never answered: the phone may ring or not."""
+
+    at: float
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegRinging:
+    at: float
+    leg: str
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegAnswered:
+    """Somebody or something picked up and the carrier asks what they hear."""
+
+    at: float
+    leg: str
+    ref: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaffPressed:
+    """A staff member answered the briefing with a key; "" is no key in time."""
+
+    at: float
+    leg: str
+    key: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class MachineDetected:
+    at: float
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class LegEnded:
+    at: float
+    leg: str
+    outcome: LegOutcome
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class JoinedRoom:
+    at: float
+    leg: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class LeftRoom:
+    at: float
+    leg: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaffLeftRoom:
+    """A staff leg's stay in the room is over and the carrier asks what comes next."""
+
+    at: float
+    leg: str
+    request: str
+
+
+# ---- the rest ------------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class CardShown:
+    """The card of a hand-off stands where staff can see it."""
+
+    at: float
+    handoff: str
+
+
+@dataclass(frozen=True, slots=True)
+class CardConfirmed:
+    """Somebody has the card: its page was opened, or a webhook answered 2xx."""
+
+    at: float
+    how: Literal["page", "webhook"]
+
+
+@dataclass(frozen=True, slots=True)
+class TimerFired:
+    at: float
+    timer: str
+
+
+@dataclass(frozen=True, slots=True)
+class EngineRestarted:
+    """The call was taken up again from its journal: agent session and timers are lost, legs live on at the carrier."""
+
+    at: float
+
+
+@dataclass(frozen=True, slots=True)
+class EngineFailed:
+    """A mistake of ours was caught; the session is about to rescue the caller."""
+
+    at: float
+    error: str
+
+
+Event = (
+    CallArrived
+    | CallerReturned
+    | CallerLeftRoom
+    | MessageRecorded
+    | ReferAnswered
+    | DialEnded
+    | MediaStarted
+    | MediaEnded
+    | CallerHungUp
+    | CallerMoved
+    | CallerMoveFailed
+    | KeyPressed
+    | SpeechStarted
+    | SpeechEnded
+    | CallerSaid
+    | AgentSaid
+    | StaffSaid
+    | TranscriptGap
+    | AgentReady
+    | AgentFailed
+    | AgentEnded
+    | ToolCalled
+    | ReplyStarted
+    | ReplyHeard
+    | LinePlayed
+    | LineFailed
+    | LegCreated
+    | LegUnknown
+    | LegRinging
+    | LegAnswered
+    | StaffPressed
+    | MachineDetected
+    | LegEnded
+    | JoinedRoom
+    | LeftRoom
+    | StaffLeftRoom
+    | CardShown
+    | CardConfirmed
+    | TimerFired
+    | EngineRestarted
+    | EngineFailed
+)

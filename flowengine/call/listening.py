@@ -1,0 +1,131 @@
+"""What the call makes of words and keys: turns are kept, counters counted, and the rules read at each final."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from flowengine.call import events as e
+from flowengine.call import handoff
+from flowengine.call.commands import AskAgent, StartTimer, StopTimer
+from flowengine.call.rules import Trigger, first_true
+from flowengine.call.saying import Step, together
+from flowengine.call.state import Call, Phase, Turn
+from flowengine.flow import words
+from flowengine.flow.model import Flow
+
+TURN_GAP = 3.0  # seconds between finals that are still one turn (language.md section 3)
+UNCLEAR_SECONDS = 4.0  # from the end of speech to a final, before it counts as not understood
+MOST_WORDS = 300  # characters kept of what the model writes
+NEVER_MIND = ("never mind", "forget it")
+A_MESSAGE = ("message", "leave a message")
+
+
+def read_rules(
+    flow: Flow,
+    call: Call,
+    trigger: Trigger,
+    *,
+    summary: str = "",
+    next_step: str = "",
+    cut_in: bool = True,
+    emergencies_only: bool = False,
+) -> Step | None:
+    """The hand-off of the first true rule, or None."""
+    fired = first_true(flow, call, trigger, emergencies_only=emergencies_only)
+    if fired is None:
+        return None
+    return handoff.decide(flow, call, fired, summary=summary, next_step=next_step, cut_in=cut_in)
+
+
+def heard(call: Call, text: str) -> Call:
+    """The caller's words kept; finals that follow closely are one turn and count once."""
+    last = call.turns[-1] if call.turns else None
+    if last and last.speaker == "caller" and call.at - last.at < TURN_GAP:
+        merged = replace(last, text=f"{last.text} {text}", at=call.at)
+        return replace(call, turns=(*call.turns[:-1], merged), unclear=0)
+    turns = (*call.turns, Turn(call.at, "caller", text))
+    return replace(call, turns=turns, caller_turns=call.caller_turns + 1, mood_turns=call.mood_turns + 1, unclear=0)
+
+
+def last_said(call: Call) -> str:
+    return next((t.text for t in reversed(call.turns) if t.speaker == "caller"), "")
+
+
+def caller_said(flow: Flow, call: Call, event: e.CallerSaid) -> Step:
+    """Outside the conversation with the receptionist, words are only kept."""
+    return (heard(call, event.text.strip()), ()) if event.text.strip() else (call, ())
+
+
+def talking(flow: Flow, call: Call, event: e.CallerSaid) -> Step:
+    """A final while the receptionist and the caller talk."""
+    if not event.text.strip():
+        return call, ()
+    call = heard(call, event.text.strip())
+    understood: Step = (call, (StopTimer("unclear"),))
+    decided = read_rules(flow, call, Trigger(text=last_said(call)))
+    return together(understood, lambda _: decided) if decided else understood
+
+
+def in_handoff(flow: Flow, call: Call, event: e.CallerSaid) -> Step:
+    """During a hand-off only emergency rules are read; once decided, talking does not cancel it."""
+    if not event.text.strip():
+        return call, ()
+    call = heard(call, event.text.strip())
+    if _is(event.text, NEVER_MIND):
+        return handoff.never_mind(flow, call)
+    return read_rules(flow, call, Trigger(text=last_said(call)), emergencies_only=True) or (call, ())
+
+
+def on_hold(flow: Flow, call: Call, event: e.CallerSaid) -> Step:
+    if event.text.strip() and _is(event.text, A_MESSAGE):
+        return handoff.rather_a_message(flow, heard(call, event.text.strip()))
+    return in_handoff(flow, call, event)
+
+
+def _is(text: str, phrases: tuple[str, ...]) -> bool:
+    return any(words.says_phrase(text, phrase) for phrase in phrases)
+
+
+def key_pressed(flow: Flow, call: Call, event: e.KeyPressed) -> Step:
+    return read_rules(flow, call, Trigger(key=event.key)) or (call, ())
+
+
+def key_on_hold(flow: Flow, call: Call, event: e.KeyPressed) -> Step:
+    """On hold, keys belong to the hold: star is never mind, one is a message."""
+    match event.key:
+        case "*":
+            return handoff.never_mind(flow, call)
+        case "1":
+            return handoff.rather_a_message(flow, call)
+    return call, ()
+
+
+def speech_ended(flow: Flow, call: Call, event: e.SpeechEnded) -> Step:
+    return call, (StartTimer("unclear", UNCLEAR_SECONDS),)
+
+
+def not_understood(flow: Flow, call: Call) -> Step:
+    """Speech ended and no words came."""
+    if call.phase != Phase.TALKING:
+        return call, ()
+    call = replace(call, unclear=call.unclear + 1)
+    again = AskAgent("Tell the caller kindly that you could not make out the words and ask them to say it again.")
+    return read_rules(flow, call, Trigger()) or (call, (again,))
+
+
+def after_count(flow: Flow, call: Call) -> Step:
+    """A counter or timer moved: the rules are read again."""
+    if call.phase != Phase.TALKING:
+        return call, ()
+    return read_rules(flow, call, Trigger()) or (call, ())
+
+
+def agent_said(flow: Flow, call: Call, event: e.AgentSaid) -> Step:
+    text = event.text.strip()
+    if not text:
+        return call, ()
+    return replace(call, turns=(*call.turns, Turn(event.at, "agent", text, event.interrupted))), ()
+
+
+def staff_said(flow: Flow, call: Call, event: e.StaffSaid) -> Step:
+    return replace(call, turns=(*call.turns, Turn(event.at, "staff", event.text))), ()

@@ -1,0 +1,51 @@
+"""Small steps every part of the core takes: one after another, speak a fixed sentence, move the caller."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from flowengine.call.commands import (
+    Command,
+    ConnectCaller,
+    Document,
+    HangUp,
+    MoveCaller,
+    PlayLine,
+)
+from flowengine.call.state import Call, PendingLine
+
+Step = tuple[Call, tuple[Command, ...]]
+
+
+def together(first: Step, *then: Callable[[Call], Step]) -> Step:
+    """The steps in order, their commands in order."""
+    call, commands = first
+    for following in then:
+        call, more = following(call)
+        commands = (*commands, *more)
+    return call, commands
+
+
+def say(call: Call, text: str, then: str, *, keep: bool = True) -> Step:
+    """A fixed sentence, as written; `then` names what follows when it has been heard."""
+    line = PendingLine(f"{call.call_id}-line-{call.lines_said + 1}", text, then)
+    call = replace(call, line=line, lines_said=call.lines_said + 1)
+    if call.caller_at != "stream":
+        return call, ()  # spoken when the caller is back
+    return call, (PlayLine(line.id, text, keep),)
+
+
+def say_by_carrier(call: Call) -> Step:
+    """The receptionist's voice cannot be had: the carrier speaks the pending sentence, then the caller comes back."""
+    line = call.line
+    assert line is not None
+    if line.then == "hang_up":
+        return moved(replace(call, line=None), HangUp(line.text))
+    call = replace(call, stream=call.stream + 1)
+    return moved(call, ConnectCaller(call.stream, line.text))
+
+
+def moved(call: Call, document: Document) -> Step:
+    """The caller is sent somewhere else."""
+    return replace(call, heading=document, caller_at="moving"), (MoveCaller(call.ref, document),)

@@ -1,0 +1,205 @@
+"""What is known of a call: frozen values, folded from its events."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Literal
+
+from flowengine.call.commands import Document
+from flowengine.flow.model import Ring, Step
+
+
+class Phase(StrEnum):
+    """Where a call is in its life."""
+
+    ARRIVING = "arriving"  # answered; no audio yet
+    TALKING = "talking"  # the receptionist and the caller
+    ASKING = "asking"  # a hand-off is decided; missing fields are asked
+    ANNOUNCING = "announcing"  # the hand-off line is being spoken
+    CONFIRMING = "confirming"  # refer, dial: somebody must have the card first
+    RINGING = "ringing"  # staff are rung; the caller holds
+    BRIDGING = "bridging"  # somebody accepted; both are on their way into the room
+    CONNECTED = "connected"
+    AWAY = "away"  # referred or dialled: the carrier will tell how it ended
+    RETURNING = "returning"  # the caller is on the way back to us
+    MESSAGE = "message"  # the receptionist takes a message
+    CLOSING = "closing"  # a last sentence, then the end
+    RECORDING = "recording"  # the carrier records a voicemail
+    ENDED = "ended"
+
+
+CallerAt = Literal["arriving", "stream", "moving", "room", "lost", "gone"]
+AgentIs = Literal["none", "starting", "ready", "failed", "ended"]
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """One finished utterance and who said it; `at` is when it was known, in call seconds."""
+
+    at: float
+    speaker: Literal["caller", "agent", "staff"]
+    text: str
+    interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A phone to ring: one number of one person, for one department."""
+
+    person: str
+    address: str
+    department: str
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """Targets rung together."""
+
+    targets: tuple[Target, ...]
+    ring: Ring
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One phone rung on a leg of its own. `outcome` is None while it is open; `accepted` is the winner's."""
+
+    leg: str
+    target: Target
+    started: float
+    ref: str = ""
+    answered: float | None = None
+    ended: float | None = None
+    outcome: str | None = None
+    evidence: str = ""
+    machine: bool = False
+    unknown: bool = False  # the order to ring was never answered
+    over: bool = False  # the carrier said the leg ended
+
+
+@dataclass(frozen=True, slots=True)
+class Handoff:
+    """The whole story: decision, announcement, attempts, connection or fallback. Times are call seconds."""
+
+    id: str
+    rule: str
+    matched: str
+    department: str
+    method: str
+    decided: float
+    stages: tuple[Stage, ...]
+    then: Step
+    emergency: bool = False
+    say: str = ""  # the rule's own sentence instead of `say_before`
+    attempts: tuple[Attempt, ...] = ()
+    summary: str = ""
+    next_step: str = ""
+    status: str = "deciding"
+    card_at: float | None = None
+    confirmed: bool = False
+    announced: bool = False
+    first_ring_at: float | None = None
+    accepted_at: float | None = None
+    connected_at: float | None = None
+    ended_at: float | None = None
+    room: str = ""
+    winner: str = ""  # leg
+    caller_in: bool = False
+    staff_in: bool = False
+    outcome: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class PendingLine:
+    """A fixed sentence on its way to the caller's ear, and what follows it."""
+
+    id: str
+    text: str
+    then: str
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One caller's whole visit."""
+
+    call_id: str = ""
+    ref: str = ""
+    caller: str = ""
+    dialled: str = ""
+    arrives_by: Literal["phone", "sip"] = "phone"
+    now: str = ""  # wall time of the beginning, ISO 8601
+    at: float = 0.0  # when the last event happened
+    phase: Phase = Phase.ARRIVING
+    caller_at: CallerAt = "arriving"
+    stream: int = 0  # the stream the caller is on, or was told to open
+    heading: Document | None = None  # where the caller was last sent
+    talking_since: float | None = None
+    agent: AgentIs = "none"
+    fields: Mapping[str, str] = field(default_factory=dict)
+    turns: tuple[Turn, ...] = ()
+    caller_turns: int = 0
+    spent: frozenset[str] = frozenset()  # rules that fire once a call and did
+    unclear: int = 0
+    mood: str = ""
+    mood_turns: int = 0
+    unsolved: int = 0
+    asked: tuple[str, ...] = ()  # fields asked for, in order
+    tools_run: tuple[str, ...] = ()
+    rung: tuple[str, ...] = ()  # people rung in this call
+    phones_rung: int = 0
+    handoff: Handoff | None = None
+    past: tuple[Handoff, ...] = ()
+    line: PendingLine | None = None
+    lines_said: int = 0
+    works: int = 0
+    collecting: tuple[str, ...] = ()  # fields a message still wants
+    after: str = ""  # what goes on when the caller is back
+    outcome: str | None = None
+
+    @property
+    def caller_leg(self) -> str:
+        return f"{self.call_id}-caller"
+
+    def wall(self, at: float | None = None) -> datetime:
+        """The wall time (aware) of call second `at`, by default of the last event."""
+        return datetime.fromisoformat(self.now) + timedelta(seconds=self.at if at is None else at)
+
+
+def running(call: Call) -> Handoff:
+    """The running hand-off; there must be one."""
+    assert call.handoff is not None
+    return call.handoff
+
+
+def with_handoff(call: Call, **changes: object) -> Call:
+    """The call with its running hand-off changed."""
+    return replace(call, handoff=replace(running(call), **changes))  # type: ignore[arg-type]
+
+
+def handoffs(call: Call) -> tuple[Handoff, ...]:
+    """All hand-offs of the call, the running one last."""
+    return (*call.past, call.handoff) if call.handoff else call.past
+
+
+def attempt_on(call: Call, leg: str) -> Attempt | None:
+    """The attempt made on a leg, in the running hand-off or an earlier one."""
+    return next((a for h in reversed(handoffs(call)) for a in h.attempts if a.leg == leg), None)
+
+
+def with_attempt(call: Call, leg: str, **changes: object) -> Call:
+    """The call with the attempt on `leg` changed, wherever it stands."""
+
+    def changed(handoff: Handoff) -> Handoff:
+        attempts = tuple(replace(a, **changes) if a.leg == leg else a for a in handoff.attempts)  # type: ignore[arg-type]
+        return replace(handoff, attempts=attempts)
+
+    return replace(
+        call, handoff=changed(call.handoff) if call.handoff else None, past=tuple(changed(h) for h in call.past)
+    )
+
+
+def open_attempts(call: Call) -> tuple[Attempt, ...]:
+    """Legs of the running hand-off that still ring or listen to the briefing."""
+    return tuple(a for a in call.handoff.attempts if a.outcome is None) if call.handoff else ()

@@ -1,0 +1,26 @@
+"""Phone companies, by the name an installation chooses one by."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from starlette.routing import BaseRoute
+
+from flowengine.carriers.twilio import Twilio
+from flowengine.runtime.ports import Bus, Calls, Carrier, Clock
+from flowengine.settings import Settings
+
+
+class PhoneCompany(Protocol):
+    """What a phone company brings: who takes orders, and the addresses it calls."""
+
+    @property
+    def client(self) -> Carrier: ...
+
+    def routes(self, calls: Calls, bus: Bus, clock: Clock) -> Sequence[BaseRoute]: ...
+
+
+CARRIERS: dict[str, Callable[[Settings, Clock], PhoneCompany]] = {
+    "twilio": Twilio,
+}

@@ -1,0 +1,23 @@
+"""Twilio Voice: webhooks and Media Streams in, TwiML and REST out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from starlette.routing import BaseRoute
+
+from flowengine.carriers.twilio.client import TwilioCarrier
+from flowengine.carriers.twilio.routes import twilio_routes
+from flowengine.runtime.ports import Bus, Calls, Clock
+from flowengine.settings import Settings
+
+
+class Twilio:
+    """One account: orders go through `client`, questions and news come in through `routes`."""
+
+    def __init__(self, settings: Settings, clock: Clock) -> None:
+        self._settings = settings
+        self.client = TwilioCarrier(settings, clock)
+
+    def routes(self, calls: Calls, bus: Bus, clock: Clock) -> Sequence[BaseRoute]:
+        return twilio_routes(self._settings, calls, bus, clock)

@@ -1,0 +1,180 @@
+"""What a page shows, as plain values: the same for the first rendering and for each later update."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from flowengine.desk import words
+from flowengine.runtime.ports import CallRow, Entry
+
+View = dict[str, Any]
+
+_SPEAKERS = {"CallerSaid": "caller", "AgentSaid": "agent", "StaffSaid": "staff"}
+
+
+@dataclass(frozen=True, slots=True)
+class Office:
+    """Whose desk this is; `now` is for telling today from other days."""
+
+    name: str
+    where: ZoneInfo
+    now: datetime
+
+    def time(self, iso: object) -> str:
+        return words.clock_words(words.moment(str(iso)), self.where, self.now)
+
+
+def card_view(card: Mapping[str, Any], office: Office, *, call_over: bool = False) -> View:
+    """A hand-off. A card left behind by a call that is over shows as over, whatever it last said."""
+    status = str(card.get("status", ""))
+    live = status in words.LIVE and not call_over
+    return {
+        "handoff": card["handoff"],
+        "call_id": card["call_id"],
+        "href": f"/desk/handoffs/{card['handoff']}",
+        "headline": card.get("headline") or "A caller needs a person",
+        "summary": card.get("summary", ""),
+        "department": words.department(str(card.get("department", ""))),
+        "caller": words.phone(str(card.get("caller", ""))) or "Number withheld",
+        "tone": "over" if call_over and status in words.LIVE else words.tone(status),
+        "live": live,
+        "back": status == "returned" and not call_over,  # the caller talks with the receptionist again
+        "status_text": _status_text(card, status, call_over),
+        "decided": str(card.get("decided_at", "")),
+        "time": office.time(card.get("decided_at", "")),
+        "pairs": list(_pairs(card, office)),
+        "people": [_person(person, status) for person in card.get("people", ())],
+    }
+
+
+def _status_text(card: Mapping[str, Any], status: str, call_over: bool) -> str:
+    """The card's own words while they hold; afterwards what became of it."""
+    took = _who_took(card)
+    if status == "ended" or (call_over and status in words.LIVE):
+        return f"Talked with {took}" if took else "Over"
+    return (call_over and words.AFTERWARDS.get(status)) or str(card.get("status_text", ""))
+
+
+def _pairs(card: Mapping[str, Any], office: Office) -> Iterator[View]:
+    """What there is to know, with the number the caller calls from unless a field says it already."""
+    fields, caller = card.get("fields", ()), str(card.get("caller", ""))
+    if caller not in (str(field.get("value", "")) for field in fields):
+        yield _pair("Calls from", caller or "number withheld")
+    yield _pair("For", words.department(str(card.get("department", ""))))
+    yield _pair("Handed over", office.time(card.get("decided_at", "")))
+    for field in fields:
+        value, matched = str(field.get("value", "")), str(card.get("matched", ""))
+        if field.get("name") == "rule":
+            value = words.sentence(value) + (f" (“{matched}”)" if matched else "")
+        yield _pair(str(field.get("label", "")), value)
+
+
+def _pair(label: str, value: str) -> View:
+    missing = value in ("", "not given")
+    dial = f"tel:{value}" if words.dialable(value) else ""
+    return {"label": label, "value": words.phone(value) or "not given", "missing": missing, "dial": dial}
+
+
+def _person(person: Mapping[str, Any], status: str) -> View:
+    outcome = person.get("outcome")
+    text = words.outcome_words(outcome, status)
+    return {"name": person.get("person", ""), "text": text, "took": words.took_the_call(outcome)}
+
+
+def staff_name(card: Mapping[str, Any]) -> str:
+    """Who speaks for the office after the hand-off."""
+    return _who_took(card) or "Staff"
+
+
+def _who_took(card: Mapping[str, Any]) -> str:
+    took = [str(p.get("person")) for p in card.get("people", ()) if words.took_the_call(p.get("outcome"))]
+    return took[-1] if took else ""
+
+
+def work_view(work: Mapping[str, Any], office: Office) -> View:
+    kinds = {"message": "Message", "callback": "Call back", "voicemail": "Voicemail"}
+    kind = str(work.get("kind", ""))
+    fields = dict(work.get("fields", {}))
+    return {
+        "work": work["work"],
+        "kind": kinds.get(kind, words.sentence(kind)),
+        "department": words.department(words.sentence(str(work.get("department", "")))),
+        "time": office.time(work.get("at", "")),
+        "fields": [_pair(words.sentence(name), str(value)) for name, value in fields.items()],
+    }
+
+
+def call_view(call_id: str, caller: str, since: str, office: Office) -> View:
+    """A caller who talks with the receptionist."""
+    return {"call_id": call_id, "caller": words.phone(caller) or "Number withheld", "time": office.time(since)}
+
+
+# ---- what was said -------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Transcript:
+    """How the lines of one call are shown on one card's page."""
+
+    card: Mapping[str, Any]
+    began: datetime
+    office: Office
+
+    @classmethod
+    def of(cls, card: Mapping[str, Any], row: CallRow | None, office: Office) -> Transcript:
+        began = words.moment(row.started) if row else None
+        return cls(card, began or words.moment(str(card.get("decided_at"))) or office.now, office)
+
+    @property
+    def live(self) -> bool:
+        return self.card.get("transcript") == "live"
+
+    def shows(self, at: float) -> bool:
+        """`none` shows nothing, `so far` what was said before the hand-off, `live` everything."""
+        match self.card.get("transcript"):
+            case "none":
+                return False
+            case "so far":
+                decided = words.moment(str(self.card.get("decided_at")))
+                return decided is None or self._wall(at) <= decided
+        return True
+
+    def of_journal(self, entries: Iterable[Entry]) -> Iterator[View]:
+        for entry in entries:
+            if entry.kind in _SPEAKERS or entry.kind == "TranscriptGap":
+                body = json.loads(entry.body)
+                if self.shows(body["at"]):
+                    yield from self._entry(entry, body)
+
+    def _entry(self, entry: Entry, body: Mapping[str, Any]) -> Iterator[View]:
+        if entry.kind == "TranscriptGap":
+            yield self.gap(body["open"], body["leg"], entry.sequence, body["at"])
+        elif str(body["text"]).strip():
+            yield self.line(_SPEAKERS[entry.kind], body["text"], body["at"], id=entry.sequence)
+
+    def line(self, speaker: str, text: str, at: float, *, id: int | None, turn: str = "", final: bool = True) -> View:
+        names = {"caller": "Caller", "agent": "Receptionist", "staff": staff_name(self.card)}
+        said = {"type": "line", "speaker": speaker, "name": names.get(speaker, "Staff"), "text": text, "final": final}
+        return {**said, "turn": turn, "time": words.stopwatch(at), "id": id}
+
+    def gap(self, open_: bool, leg: str, id: int, at: float | None = None) -> View:
+        """The transcript of one side broke off, or goes on."""
+        whose = "the caller's side" if leg.endswith("-caller") else f"{staff_name(self.card)}'s side"
+        text = f"Transcript of {whose} interrupted" if open_ else f"Transcript of {whose} goes on"
+        return {"type": "gap", "text": text, "open": open_, "time": "" if at is None else words.stopwatch(at), "id": id}
+
+    def _wall(self, at: float) -> datetime:
+        return self.began + timedelta(seconds=at)
+
+    @property
+    def began_words(self) -> str:
+        return words.clock_words(self.began, self.office.where, self.office.now)
+
+
+def last_id(entries: Sequence[Entry]) -> int:
+    return entries[-1].sequence if entries else 0

@@ -1,0 +1,63 @@
+"""Words of the language that the runtime does not act on yet: said by `validate`, never silently ignored."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import date
+from typing import Any
+
+from flowengine.flow.diagnostics import Diagnostic
+from flowengine.flow.document import Document
+
+Pattern = tuple[str | int, ...]
+
+_TRANSFER: tuple[tuple[str, tuple[Any, ...], str], ...] = (
+    ("accept", ("press one",), "taking a call without a key"),
+    ("briefing", ("spoken", "card only"), "a briefing in conversation"),
+    ("voicemail_answers", ("try next person",), "leaving a note on a voicemail"),
+    ("caller_id_shown", ("office",), "showing the caller's number"),
+    ("introduction", ("none",), "the announced introduction"),
+    ("after_staff_hang_up", ("end",), "going on after the person has left"),
+)
+
+# where the word stands · the values that do work · what does not
+NOT_YET: tuple[tuple[Pattern, tuple[Any, ...], str], ...] = (
+    (("when_to_transfer", "*", "confidence_below"), (), "the condition confidence_below"),
+    (("when_to_transfer", "*", "quiet_for"), (), "the condition quiet_for"),
+    (("when_to_transfer", "*", "known_caller"), (), "the condition known_caller"),
+    (("when_to_transfer", "*", "only_if"), (), "only_if"),
+    *((("transfer", word), done, what) for word, done, what in _TRANSFER),
+    *((("departments", "*", word), done, what) for word, done, what in _TRANSFER),
+    (("hold", "receptionist_stays"), (True,), "parking the caller without the receptionist"),
+    (("hold", "says"), (), "the lines for a busy or unanswered phone"),
+    (("take_message", "send_to", "*"), ("staff screen",), "sending messages elsewhere than to the staff screen"),
+    (("callback", "send_to", "*"), ("staff screen",), "sending callbacks elsewhere than to the staff screen"),
+    (("voicemail", "send_to", "*"), ("staff screen",), "sending recordings elsewhere than to the staff screen"),
+    (("handoff_card", "show_on", "*"), ("staff screen",), "showing the card elsewhere than on the staff screen"),
+    (("privacy", "recording"), ("none",), "recording"),
+    (("privacy", "redact"), (), "blacking out in transcripts"),
+    (("privacy", "keep_transcripts"), (), "deleting transcripts after a time"),
+    (("privacy", "keep_audit_log"), (), "deleting the audit log after a time"),
+    (("alert_when",), (), "alarms"),
+    (("tools", "*", "calls"), (), "tools that call a web address"),
+    (("people", "*", "extension"), (), "dialling an extension"),
+    (("people", "*", "languages"), (), "choosing people by language"),
+    (("receptionist", "languages", 1), (), "a second language"),
+)
+
+
+def not_yet(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
+    """A warning for each word that is understood but changes nothing yet."""
+    for pattern, works, what in NOT_YET:
+        for path, value in doc.each(*pattern):
+            if value not in works:
+                yield doc.diagnose(
+                    path,
+                    "not-yet",
+                    f"this has no effect yet: {what}",
+                    key=isinstance(value, dict | list),
+                    severity="warning",
+                )
+    for path, value in doc.each("hold", "music"):
+        if value.startswith("https://"):
+            yield doc.diagnose(path, "not-yet", "this has no effect yet: music from a web address", severity="warning")

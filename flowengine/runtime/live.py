@@ -1,0 +1,187 @@
+"""The running calls of this process: new ones begun, lost ones revived from their journal, questions passed on."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Literal
+
+import structlog
+
+from flowengine.call import events as e
+from flowengine.call.commands import Document, HangUp
+from flowengine.call.journal import BadJournal, decode, encode, replay
+from flowengine.call.state import Call, Phase
+from flowengine.flow.compiler import compile_flow
+from flowengine.flow.model import Flow
+from flowengine.runtime.ports import CallerLine, CallRow, Entry, NoSuchCall
+from flowengine.runtime.session import Ports, Session
+
+log = structlog.get_logger("flowengine.live")
+
+UNKNOWN_NUMBER = "We are sorry. This number is not in service. Goodbye."
+TOO_MANY = "We are sorry. All our lines are busy right now. Please call again in a few minutes. Goodbye."
+MOST_CALLS = 2000
+
+
+class LiveCalls:
+    """Implements `ports.Calls`. `flows` maps a dialled number to the flow and its source text."""
+
+    def __init__(
+        self, ports: Ports, flows: Callable[[str], tuple[Flow, str] | None], *, new_id: Callable[[], str] | None = None
+    ) -> None:
+        self._ports, self._flow_of = ports, flows
+        self._new_id = new_id or (lambda: f"c{secrets.token_hex(8)}")
+        self._sessions: dict[str, Session] = {}
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._arriving: dict[str, asyncio.Future[str]] = {}
+        self.ignored = 0  # news for calls that are over or unknown
+        self.draining = False  # no new calls: the process is about to stop
+
+    @property
+    def sessions(self) -> Mapping[str, Session]:
+        return self._sessions
+
+    async def arrive(
+        self, *, ref: str, caller: str, dialled: str, arrives_by: Literal["phone", "sip"]
+    ) -> tuple[str, Document]:
+        if (known := self._arriving.get(ref)) is not None:
+            call_id = await known
+            return call_id, await self.ask(call_id, self._arrival(ref, call_id, caller, dialled, arrives_by))
+        if row := await self._ports.store.call_by_ref(ref):
+            return row.call_id, await self.ask(
+                row.call_id, self._arrival(ref, row.call_id, caller, dialled, arrives_by)
+            )
+        found = self._flow_of(dialled)
+        if found is None:
+            return await self._refuse(ref, caller, dialled, arrives_by, UNKNOWN_NUMBER)
+        if self.draining or len(self._sessions) >= MOST_CALLS:
+            return await self._refuse(ref, caller, dialled, arrives_by, TOO_MANY)
+        call_id = self._new_id()
+        self._arriving[ref] = future = asyncio.get_running_loop().create_future()
+        flow, source = found
+        try:
+            await self._open(call_id, ref, flow, source)
+            session = self._begin(call_id, Session(flow, self._ports, began=self._ports.clock.monotonic()))
+            future.set_result(call_id)
+        finally:
+            self._arriving.pop(ref, None)
+            if not future.done():
+                future.cancel()
+        news = {
+            "type": "call",
+            "call_id": call_id,
+            "state": "talking",
+            "caller": caller,
+            "since": self._ports.clock.now().isoformat(),
+        }
+        await self._ports.bus.publish(f"office:{flow.key}", news)
+        return call_id, await session.ask(self._arrival(ref, call_id, caller, dialled, arrives_by))
+
+    def _arrival(
+        self, ref: str, call_id: str, caller: str, dialled: str, by: Literal["phone", "sip"]
+    ) -> Callable[[float, str], e.Event]:
+        now = self._ports.clock.now().isoformat()
+        return lambda at, request: e.CallArrived(at, request, call_id, ref, caller, dialled, by, now)
+
+    async def _open(self, call_id: str, ref: str, flow: Flow, source: str) -> None:
+        started = self._ports.clock.now().isoformat()
+        try:
+            async with asyncio.timeout(2):
+                await self._ports.store.open_call(CallRow(call_id, ref, flow.key, flow.version, source, started, None))
+        except Exception as mistake:
+            log.error("open_call_failed", call=call_id, error=type(mistake).__name__)
+
+    async def _refuse(
+        self, ref: str, caller: str, dialled: str, by: Literal["phone", "sip"], why: str
+    ) -> tuple[str, Document]:
+        """No flow answers this number, or no line is free: journalled, and said to the caller."""
+        call_id, now = self._new_id(), self._ports.clock.now().isoformat()
+        await self._ports.store.open_call(CallRow(call_id, ref, "", "", "", now, None))
+        arrival = e.CallArrived(0.0, "", call_id, ref, caller, dialled, by, now)
+        await self._ports.store.append(call_id, [Entry(1, *encode(arrival))])
+        await self._ports.store.close_call(call_id, "failed")
+        return call_id, HangUp(why)
+
+    def _begin(self, call_id: str, session: Session) -> Session:
+        self._sessions[call_id] = session
+        task = asyncio.create_task(session.run())
+        self._tasks[call_id] = task
+        task.add_done_callback(lambda _: self._forget(call_id))
+        return session
+
+    def _forget(self, call_id: str) -> None:
+        self._sessions.pop(call_id, None)
+        self._tasks.pop(call_id, None)
+
+    async def ask(self, call_id: str, question: Callable[[float, str], e.Event]) -> Document:
+        session = self._sessions.get(call_id) or await self._revive(call_id)
+        return await session.ask(question) if session else HangUp()
+
+    async def _revive(self, call_id: str) -> Session | None:
+        """The call taken up from its journal, or None when it is over."""
+        row = await self._ports.store.call(call_id)
+        if row is None:
+            raise NoSuchCall(call_id)
+        if row.outcome is not None:
+            return None
+        flow = compile_flow(row.flow_source, row.flow)
+        call, sequence = _folded(flow, await self._ports.store.journal(call_id))
+        if call.phase == Phase.ENDED:
+            return None
+        lived = (self._ports.clock.now() - datetime.fromisoformat(row.started)).total_seconds()
+        if call_id in self._sessions:  # somebody was faster
+            return self._sessions[call_id]
+        began = self._ports.clock.monotonic() - max(lived, call.at)
+        session = self._begin(call_id, Session(flow, self._ports, began=began, call=call, sequence=sequence))
+        session.post(e.EngineRestarted(session.seconds()))
+        return session
+
+    def tell(self, call_id: str, news: Callable[[float], e.Event]) -> None:
+        if session := self._sessions.get(call_id):
+            session.post(news(session.seconds()))
+        else:
+            self.ignored += 1
+
+    async def attach(self, call_id: str, stream: int, line: CallerLine) -> None:
+        if session := self._sessions.get(call_id):
+            await session.attach(stream, line)
+        else:
+            await line.close()
+
+    async def transcribe(
+        self, call_id: str, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]
+    ) -> None:
+        if session := self._sessions.get(call_id):
+            await session.transcribe(leg, run)
+
+    async def ended(self, seconds: float) -> None:
+        """Waits for the running calls, at most so long."""
+        if tasks := list(self._tasks.values()):
+            await asyncio.wait(tasks, timeout=seconds)
+
+    async def close(self, seconds: float = 5.0) -> None:
+        """Waits for running calls, then ends their tasks."""
+        tasks = list(self._tasks.values())
+        if tasks:
+            _, left = await asyncio.wait(tasks, timeout=seconds)
+            for task in left:
+                task.cancel()
+            await asyncio.gather(*left, return_exceptions=True)
+
+
+def _folded(flow: Flow, entries: Sequence[Entry]) -> tuple[Call, int]:
+    call, last = Call(), 0
+    events: list[e.Event] = []
+    for entry in entries:
+        last = entry.sequence
+        if entry.kind != "Commands":
+            try:
+                events.append(decode(entry.kind, entry.body))
+            except BadJournal:
+                log.error("journal_line_skipped", kind=entry.kind)
+    for replayed in replay(flow, events):
+        call = replayed.call
+    return call, last

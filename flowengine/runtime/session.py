@@ -1,0 +1,371 @@
+"""One task a call: take an event, journal it, step, hand out the commands; timers; and the rescue when we are at fault."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import get_args
+
+import structlog
+
+from flowengine.call import commands as c
+from flowengine.call import events as e
+from flowengine.call.journal import encode, encode_commands
+from flowengine.call.machine import rescue, step
+from flowengine.call.state import Call
+from flowengine.flow.model import Flow
+from flowengine.runtime.audio import CallAudio
+from flowengine.runtime.lane import Lane
+from flowengine.runtime.phrasebook import Phrasebook
+from flowengine.runtime.ports import (
+    AgentSession,
+    Bus,
+    CallerLine,
+    Carrier,
+    Clock,
+    Courier,
+    Entry,
+    Heard,
+    Store,
+    Transcriber,
+    VoiceAgent,
+)
+
+log = structlog.get_logger("flowengine.session")
+
+MOST_EVENTS = 2048
+JOURNAL_SECONDS = 2.0
+ANSWER_SECONDS = 5.0
+LINGER_SECONDS = 15.0  # after the end, for the last callbacks of staff legs
+FILLER = "One moment, please."
+
+_CARRIER = get_args(c.CarrierCommand)
+_MEDIA = get_args(c.MediaCommand)
+_AGENT = get_args(c.AgentCommand)
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """Everything of the outside world a call needs."""
+
+    clock: Clock
+    carrier: Carrier
+    agent: VoiceAgent
+    transcriber: Transcriber
+    store: Store
+    bus: Bus
+    courier: Courier
+    phrasebook: Phrasebook
+    music: Callable[[Flow, str], bytes]
+
+
+class Session:
+    """A live call. `post` takes events; `ask` takes questions; everything else follows from the core's commands."""
+
+    def __init__(self, flow: Flow, ports: Ports, *, began: float, call: Call | None = None, sequence: int = 0) -> None:
+        self.flow, self.call, self._ports, self._began = flow, call or Call(), ports, began
+        self._sequence = sequence
+        self._events: asyncio.Queue[e.Event] = asyncio.Queue(MOST_EVENTS)
+        self._questions: dict[str, asyncio.Future[c.Document]] = {}
+        self._asked = 0
+        self._timers: dict[str, asyncio.TimerHandle] = {}
+        self._lanes: dict[str, Lane] = {}
+        self._agent: AgentSession | None = None
+        self._transcripts: dict[str, asyncio.Task[None]] = {}
+        self._partials = 0
+        self._loop = asyncio.get_running_loop()
+        self.over = asyncio.Event()
+        self.audio = CallAudio(
+            voice=flow.receptionist.voice,
+            phrasebook=ports.phrasebook,
+            music=partial(ports.music, flow),
+            post=self.post,
+            seconds=self.seconds,
+            filler=FILLER,
+        )
+
+    # ---- the loop --------------------------------------------------------------------------------------------------
+
+    def seconds(self) -> float:
+        """Seconds since the call began."""
+        return round(self._ports.clock.monotonic() - self._began, 3)
+
+    def post(self, event: e.Event) -> None:
+        """Never waits. A queue this full means the call is beyond help: it is rescued."""
+        try:
+            self._events.put_nowait(event)
+        except asyncio.QueueFull:
+            log.error("events_overflow", call=self.call.call_id)
+
+    async def run(self) -> None:
+        """Until the call is over and its legs are, or the time for that has passed."""
+        try:
+            while not self.over.is_set():
+                await self._take(await self._events.get())
+            await self._linger()
+        finally:
+            await self._close()
+
+    async def _linger(self) -> None:
+        """Late news of staff legs is still journalled and answered."""
+        deadline = self._loop.time() + LINGER_SECONDS
+        while self._legs_open() or not self._events.empty():
+            try:
+                async with asyncio.timeout_at(deadline):
+                    await self._take(await self._events.get())
+            except TimeoutError:
+                return
+
+    def _legs_open(self) -> bool:
+        return any(not a.over and not a.unknown for h in self.call.past for a in h.attempts)
+
+    async def _take(self, event: e.Event) -> None:
+        """Journal, then act."""
+        try:
+            call, commands = step(self.flow, self.call, event)
+        except Exception as mistake:  # the one place where a programmer's mistake is caught
+            log.exception("step_failed", call=self.call.call_id, event_kind=type(event).__name__)
+            event = e.EngineFailed(self.seconds(), type(mistake).__name__)
+            call, commands = rescue(self.call)
+        await self._journal(event, commands)
+        self.call = call
+        for command in commands:
+            self._do(command)
+        self._tell_pages(event)
+
+    async def _journal(self, event: e.Event, commands: tuple[c.Command, ...]) -> None:
+        """The event, and what it leads to, before any of it is done. A store that fails does not stop the call."""
+        kind, body = encode(event)
+        entries = [
+            Entry(self._sequence + 1, kind, body),
+            Entry(self._sequence + 2, "Commands", encode_commands(commands)),
+        ]
+        self._sequence += 2
+        call_id = self.call.call_id or getattr(event, "call_id", "")
+        try:
+            async with asyncio.timeout(JOURNAL_SECONDS):
+                await self._ports.store.append(call_id, entries)
+        except Exception as mistake:
+            log.error("journal_failed", call=call_id, sequence=self._sequence, error=type(mistake).__name__)
+
+    async def _close(self) -> None:
+        for timer in self._timers.values():
+            timer.cancel()
+        for question in self._questions.values():
+            question.cancel()
+        await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
+        if self._agent is not None:
+            await self._agent.close()
+        await self.audio.close()
+        for task in self._transcripts.values():
+            task.cancel()
+
+    # ---- questions -------------------------------------------------------------------------------------------------
+
+    async def ask(self, question: Callable[[float, str], e.Event]) -> c.Document:
+        """Puts a question to the call; `HangUp` when it cannot answer in time."""
+        self._asked += 1
+        request = f"q{self._asked}"
+        answer: asyncio.Future[c.Document] = self._loop.create_future()
+        self._questions[request] = answer
+        self.post(question(self.seconds(), request))
+        try:
+            async with asyncio.timeout(ANSWER_SECONDS):
+                return await answer
+        except TimeoutError:
+            log.error("question_unanswered", call=self.call.call_id)
+            return c.HangUp()
+        except asyncio.CancelledError:
+            if answer.cancelled():  # the session closed under the question
+                return c.HangUp()
+            raise
+        finally:
+            self._questions.pop(request, None)
+
+    # ---- commands --------------------------------------------------------------------------------------------------
+
+    def _do(self, command: c.Command) -> None:
+        match command:
+            case c.Answer(request, document):
+                if (question := self._questions.get(request)) and not question.done():
+                    question.set_result(document)
+            case c.StartTimer(timer, seconds):
+                self._start_timer(timer, seconds)
+            case c.StopTimer(timer):
+                if handle := self._timers.pop(timer, None):
+                    handle.cancel()
+            case c.EndCall(outcome):
+                self._lane("desk").put(partial(self._end, outcome))
+                self.over.set()
+            case c.ShowCard() | c.SendCard() | c.AddWork():
+                self._lane("desk" if not isinstance(command, c.SendCard) else "courier").put(
+                    partial(self._desk, command)
+                )
+            case c.StartAgent():
+                self._lane("agent").put(partial(self._open_agent, command))
+            case _ if isinstance(command, _MEDIA):
+                self.audio.perform(command)
+            case _ if isinstance(command, _AGENT):
+                self._lane("agent").put(partial(self._order_agent, command))
+            case _ if isinstance(command, _CARRIER):
+                leg = getattr(command, "leg", "caller")
+                self._lane(f"carrier:{leg}").put(partial(self._order_carrier, command))
+
+    def _lane(self, name: str) -> Lane:
+        return self._lanes.setdefault(name, Lane(name))
+
+    def _start_timer(self, timer: str, seconds: float) -> None:
+        if handle := self._timers.pop(timer, None):
+            handle.cancel()
+        self._timers[timer] = self._loop.call_later(seconds, self._fire, timer)
+
+    def _fire(self, timer: str) -> None:
+        self._timers.pop(timer, None)
+        self.post(e.TimerFired(self.seconds(), timer))
+
+    async def _order_carrier(self, command: c.CarrierCommand) -> None:
+        await self._ports.carrier.perform(self.call.call_id, command, self.post, self.seconds)
+
+    async def _open_agent(self, opening: c.StartAgent) -> None:
+        if self._agent is not None:
+            await self._agent.close()
+        self._agent = await self._ports.agent.open(opening, self)
+        self.audio.use_agent(self._agent)
+
+    async def _order_agent(self, command: c.AgentCommand) -> None:
+        if self._agent is None:
+            return
+        if isinstance(command, c.EndAgent):
+            agent, self._agent = self._agent, None
+            self.audio.use_agent(None)
+            await agent.close()
+            self.post(e.AgentEnded(self.seconds()))
+        else:
+            await self._agent.perform(command)
+
+    async def _desk(self, command: c.ShowCard | c.SendCard | c.AddWork) -> None:
+        at = self._ports.clock.now().isoformat()
+        store, bus, flow, call = self._ports.store, self._ports.bus, self.flow.key, self.call.call_id
+        match command:
+            case c.ShowCard(handoff, card):
+                await store.save_card(handoff, call, flow, card, at)
+                for topic in (f"call:{call}", f"office:{flow}"):
+                    await bus.publish(topic, {"type": "card", "card": card, "id": self._sequence})
+                self.post(e.CardShown(self.seconds(), handoff))
+            case c.SendCard(handoff, address, card):
+                if await self._ports.courier.send_card(address, flow, handoff, card):
+                    self.post(e.CardConfirmed(self.seconds(), "webhook"))
+            case c.AddWork(work, kind, department, fields):
+                await store.save_work(work, call, flow, kind, department, fields, at)
+                item = {
+                    "work": work,
+                    "call_id": call,
+                    "kind": kind,
+                    "department": department,
+                    "fields": dict(fields),
+                    "at": at,
+                }
+                await bus.publish(f"office:{flow}", {"type": "work", "work": item})
+
+    async def _end(self, outcome: str) -> None:
+        call = self.call.call_id
+        await self._ports.store.close_call(call, outcome)
+        await self._ports.bus.publish(f"call:{call}", {"type": "ended", "outcome": outcome, "id": self._sequence})
+        await self._ports.bus.publish(f"office:{self.flow.key}", {"type": "call", "call_id": call, "state": "ended"})
+
+    # ---- the caller's media and the agent's ------------------------------------------------------------------------
+
+    async def attach(self, stream: int, line: CallerLine) -> None:
+        """The caller's audio until the stream ends; a stream the call does not expect is closed at once."""
+        if stream != self.call.stream or self.over.is_set():
+            await line.close()
+            return
+        self.post(e.MediaStarted(self.seconds(), stream))
+        try:
+            await self.audio.run(line)
+        finally:
+            self.post(e.MediaEnded(self.seconds(), stream))
+
+    def agent_audio(self, reply: str, audio: bytes) -> None:
+        self.audio.agent_audio(reply, audio)
+
+    def agent_reply_done(self, reply: str, interrupted: bool) -> None:
+        self.audio.agent_reply_done(reply, interrupted)
+
+    def agent_event(self, event: e.Event) -> None:
+        if isinstance(event, e.AgentFailed):
+            self.audio.use_agent(None)
+        self.post(event)
+
+    def agent_partial(self, text: str) -> None:
+        self._publish_line("caller", text, f"talk-{self._partials}", final=False)
+
+    def call_seconds(self) -> float:
+        return self.seconds()
+
+    # ---- transcripts of connected legs -----------------------------------------------------------------------------
+
+    async def transcribe(self, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]) -> None:
+        """One leg's transcript until its stream ends; a newer stream of the leg replaces an older one."""
+        if (older := self._transcripts.get(leg)) is not None:
+            older.cancel()
+        task = asyncio.ensure_future(self._transcribe(leg, run))
+        self._transcripts[leg] = task
+        await asyncio.wait([task])
+
+    async def _transcribe(self, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]) -> None:
+        speaker = "caller" if leg == self.call.caller_leg else "staff"
+        transcript = await self._ports.transcriber.open(
+            partial(self._heard, speaker, leg), lambda broken: self.post(e.TranscriptGap(self.seconds(), leg, broken))
+        )
+        try:
+            await run(transcript.hear)
+        finally:
+            await transcript.close()
+
+    def _heard(self, speaker: str, leg: str, heard: Heard) -> None:
+        if not heard.final:
+            self._publish_line(speaker, heard.text, f"{leg}-{heard.turn}", final=False)
+        elif speaker == "caller":
+            self.post(e.CallerSaid(self.seconds(), heard.text))
+        else:
+            self.post(e.StaffSaid(self.seconds(), heard.text))
+
+    # ---- news for pages --------------------------------------------------------------------------------------------
+
+    def _tell_pages(self, event: e.Event) -> None:
+        match event:
+            case e.CallerSaid(_, text) if text.strip():
+                self._partials += 1
+                self._publish_line("caller", text, f"talk-{self._partials - 1}", final=True)
+            case e.AgentSaid(_, text, _) if text.strip():
+                self._publish_line("agent", text, f"agent-{self._sequence}", final=True)
+            case e.StaffSaid(_, text):
+                self._publish_line("staff", text, f"staff-{self._sequence}", final=True)
+            case e.TranscriptGap(_, leg, open_):
+                self._publish({"type": "gap", "leg": leg, "open": open_, "id": self._sequence - 1})
+
+    def _publish_line(self, speaker: str, text: str, turn: str, *, final: bool) -> None:
+        number = self._sequence - 1 if final else None
+        self._publish(
+            {
+                "type": "line",
+                "speaker": speaker,
+                "text": text,
+                "final": final,
+                "turn": turn,
+                "at": self.seconds(),
+                "id": number,
+            }
+        )
+
+    def _publish(self, news: dict[str, object]) -> None:
+        self._lane("news").put(partial(self._ports.bus.publish, f"call:{self.call.call_id}", news))
+
+
+def music_beside(flow: Flow, music: str) -> Path:
+    """Where a flow's own music file lies."""
+    return Path(flow.file).parent / music

@@ -1,0 +1,103 @@
+"""Keeps count of a run's faults and says, at each place where something can go wrong, whether it does now."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+
+from flowengine.sandbox.carrier.behaviour import (
+    CutStream,
+    Fault,
+    LoseCallback,
+    LoseFrame,
+    LoseKey,
+    LoseMark,
+    LoseStop,
+    RestAnswers,
+    RestSilent,
+)
+from flowengine.sandbox.speech import FRAME, SILENCE, Word, find_words
+
+__all__ = ["Faults", "phrase_at"]
+
+
+class Faults:
+    """The faults of one run. `done` lists those that have happened, so that a test can tell a fault that never did."""
+
+    def __init__(self, faults: Sequence[Fault]) -> None:
+        self._faults = tuple(faults)
+        self._seen: Counter[object] = Counter()
+        self.done: list[Fault] = []
+
+    def loses_callback(self, url: str) -> bool:
+        return any(
+            [self._is_nth(f, f.nth) for f in self._faults if isinstance(f, LoseCallback) and f.path in url]
+        )  # a list, so that every fault counts this request
+
+    def loses_mark(self) -> bool:
+        return any([self._is_nth(f, f.nth) for f in self._faults if isinstance(f, LoseMark)])
+
+    def loses_key(self, digit: str) -> bool:
+        return any([self._is_nth(f, None) for f in self._faults if isinstance(f, LoseKey) and f.digit == digit])
+
+    def loses_stop(self) -> bool:
+        return any([self._is_nth(f, None) for f in self._faults if isinstance(f, LoseStop)])
+
+    def rest_error(self, method: str, path: str) -> RestAnswers | None:
+        matching = [f for f in self._faults if isinstance(f, RestAnswers) and f.path in path and f.method == method]
+        return next((f for f in matching if self._is_nth(f, f.nth)), None)
+
+    def rest_silent(self, method: str, path: str) -> bool:
+        matching = [f for f in self._faults if isinstance(f, RestSilent) and f.path in path and f.method == method]
+        return any([self._is_nth(f, f.nth) for f in matching])
+
+    def cut_after(self) -> float | None:
+        """Seconds after which the stream that opens now breaks; None for never."""
+        cuts = [f for f in self._faults if isinstance(f, CutStream)]
+        return next((f.after for f in cuts if self._is_nth(f, f.nth)), None)
+
+    def frames_to_lose(self, leg: str, direction: str) -> list[LoseFrame]:
+        """The frame losses still to come on this side of this leg."""
+        wanted = (f for f in self._faults if isinstance(f, LoseFrame) and (f.leg, f.direction) == (leg, direction))
+        return [f for f in wanted if f not in self.done]
+
+    def lose_frame(self, fault: LoseFrame, audio: bytearray, words: Sequence[Word], offset: int = 0) -> bool:
+        """Do it, if `words` say what it is about and that sound is in `audio`. `words` count from `offset` before it."""
+        for word in phrase_at(words, fault.saying):
+            at = word.start + (word.end - word.start) // 2 // FRAME * FRAME - offset
+            if 0 <= at < len(audio):
+                audio[at : at + FRAME] = SILENCE[: len(audio) - at]
+                self.done.append(fault)
+                return True
+        return False
+
+    def tampered(self, audio: bytes, leg: str, direction: str) -> bytes:
+        """A whole utterance on its way into or out of a leg, with the frames lost that are to be lost."""
+        losses = self.frames_to_lose(leg, direction)
+        if not losses:
+            return audio
+        damaged, words = bytearray(audio), find_words(audio)
+        for fault in losses:
+            self.lose_frame(fault, damaged, words)
+        return bytes(damaged)
+
+    def _is_nth(self, fault: Fault, nth: int | None) -> bool:
+        self._seen[fault] += 1
+        if nth not in (None, self._seen[fault]):
+            return False
+        self.done.append(fault)
+        return True
+
+
+def phrase_at(words: Sequence[Word], saying: str) -> Sequence[Word]:
+    """The words that say `saying`, as part of one utterance; none when nobody said it. Letter case does not matter."""
+    wanted = saying.casefold().split()
+    for at in range(len(words) - len(wanted) + 1):
+        said = words[at : at + len(wanted)]
+        if len({(w.speaker, w.utterance) for w in said}) == 1 and _says(said, wanted):
+            return said
+    return ()
+
+
+def _says(said: Sequence[Word], wanted: Sequence[str]) -> bool:
+    return " ".join(wanted) in " ".join(w.text.casefold() for w in said)

@@ -1,0 +1,144 @@
+"""What a party heard, read off the audio itself: whose words, music, her own voice, or nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from flowengine.sandbox.speech import FRAME, RATE, Word, find_words, is_voiced
+
+__all__ = ["Segment", "segments"]
+
+FRAME_SECONDS = FRAME / RATE
+_BRIDGED = {"music": 25, "self": 15}  # frames of quiet inside these that are part of them, as breath is part of speech
+_TOO_SHORT = 10  # frames of silence that nobody would call a silence
+_WORD = 62  # frames the longest ordinary word takes; how far a damaged edge of an utterance is looked for
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A stretch of what one party heard. `at` is seconds since that leg was answered.
+
+    `what`: agent, notice, staff or caller (speech, by the speaker its records name), music (sound nobody signed), self
+    (only she spoke), silence (nobody did).
+    """
+
+    at: float
+    seconds: float
+    what: str
+    text: str
+
+
+@dataclass(slots=True)
+class _Stretch:
+    """`what` from frame `start` to `end`, exclusive."""
+
+    start: int
+    end: int
+    what: str
+    text: str = ""
+
+
+def segments(heard: bytes | bytearray, spoken: bytes | bytearray) -> list[Segment]:
+    """What `heard` and the party's own `spoken` (same length, whole frames) amount to; the segments tile it."""
+    labels = _labels(heard, spoken)
+    stretches = _fill(_utterances(heard, labels), labels)
+    return [_segment(s) for s in _merged(_without_blips(list(stretches)))]
+
+
+def _segment(stretch: _Stretch) -> Segment:
+    start, length = stretch.start * FRAME_SECONDS, (stretch.end - stretch.start) * FRAME_SECONDS
+    return Segment(round(start, 3), round(length, 3), stretch.what, stretch.text)
+
+
+def _labels(heard: bytes | bytearray, spoken: bytes | bytearray) -> list[str]:
+    """For each frame: her own voice before unsigned sound, so that speaking over music shows."""
+    return [
+        "self" if is_voiced(bytes(own)) else "music" if is_voiced(bytes(other)) else "silence"
+        for own, other in zip(_frames(spoken), _frames(heard), strict=True)
+    ]
+
+
+def _frames(audio: bytes | bytearray) -> Iterator[bytes | bytearray]:
+    return (audio[at : at + FRAME] for at in range(0, len(audio), FRAME))
+
+
+def _utterances(heard: bytes | bytearray, labels: Sequence[str]) -> list[_Stretch]:
+    """The intact words, an utterance at a time. Two utterances heard at once take turns, word by word."""
+    spoken: list[_Stretch] = []
+    for (speaker, _), group in groupby(find_words(heard), key=lambda w: (w.speaker, w.utterance)):
+        words = list(group)
+        floor = spoken[-1].end if spoken else 0
+        start, end = max(floor, words[0].start // FRAME), -(-words[-1].end // FRAME)
+        text = " ".join(w.text for w in words)
+        spoken.append(_Stretch(_back(labels, start, floor, words[0]), _on(labels, end, words[-1]), speaker, text))
+        if len(spoken) > 1:
+            spoken[-1].start = max(spoken[-1].start, spoken[-2].end)
+    return [s for s in spoken if s.end > s.start]
+
+
+def _back(labels: Sequence[str], start: int, floor: int, word: Word) -> int:
+    """Where an utterance whose first words are damaged began: the sound just before its first intact word is its own."""
+    if word.index == 0:
+        return start
+    least = max(floor, start - _WORD)
+    while start > least and labels[start - 1] == "music":
+        start -= 1
+    return start
+
+
+def _on(labels: Sequence[str], end: int, word: Word) -> int:
+    """Where an utterance that was cut off ended: the rest of the word that was cut is its own."""
+    if word.index == word.count - 1:
+        return end
+    most = min(len(labels), end + _WORD)
+    while end < most and labels[end] == "music":
+        end += 1
+    return end
+
+
+def _fill(spoken: Sequence[_Stretch], labels: Sequence[str]) -> Iterator[_Stretch]:
+    at = 0
+    for stretch in spoken:
+        yield from _unsigned(labels, at, stretch.start)
+        yield stretch
+        at = stretch.end
+    yield from _unsigned(labels, at, len(labels))
+
+
+def _unsigned(labels: Sequence[str], start: int, end: int) -> Iterator[_Stretch]:
+    """Everything between two utterances, with the small gaps inside music and speech closed."""
+    runs: list[_Stretch] = []
+    for what, group in groupby(range(start, end), key=labels.__getitem__):
+        frames = list(group)
+        runs.append(_Stretch(frames[0], frames[-1] + 1, what))
+    for before, gap, after in zip(runs, runs[1:], runs[2:], strict=False):
+        if gap.what == "silence" and before.what == after.what and gap.end - gap.start <= _BRIDGED[before.what]:
+            gap.what = before.what
+    yield from runs
+
+
+def _without_blips(stretches: list[_Stretch]) -> Iterator[_Stretch]:
+    """A silence too short to notice belongs to what it follows; at the very start, to what it precedes."""
+    last: _Stretch | None = None
+    for n, stretch in enumerate(stretches):
+        short = stretch.what == "silence" and stretch.end - stretch.start <= _TOO_SHORT
+        if short and last is not None:
+            last.end = stretch.end
+        elif short and n + 1 < len(stretches):
+            stretches[n + 1].start = stretch.start
+        else:
+            last = stretch
+            yield stretch
+
+
+def _merged(stretches: Iterator[_Stretch]) -> list[_Stretch]:
+    """Neighbours of one kind are one, unless they are speech: each utterance stays a segment of its own."""
+    merged: list[_Stretch] = []
+    for stretch in stretches:
+        if merged and merged[-1].what == stretch.what and not stretch.text and not merged[-1].text:
+            merged[-1].end = stretch.end
+        else:
+            merged.append(stretch)
+    return merged

@@ -1,0 +1,65 @@
+"""Time in the sandbox: an event loop in which time passes only while everybody waits, N times faster than the wall.
+
+Engine and emulators share one loop, so `asyncio.sleep`, timeouts and `loop.time()` are *call time* for all of them. Work costs
+no call time: a slow machine makes a run longer, never different.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import selectors
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from time import monotonic
+from typing import Any
+
+__all__ = ["PacedLoop", "pinned_clock"]
+
+
+class _PacedSelector:
+    """A selector that reports how much call time each wait took."""
+
+    def __init__(self, speed: float) -> None:
+        self._inner = selectors.DefaultSelector()
+        self.speed = speed
+        self.elapsed = 0.0  # call seconds since the loop was made
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._inner, name)
+
+    def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
+        ready = self._inner.select(0)
+        if ready or timeout == 0:
+            return ready
+        return self._wait(timeout)
+
+    def _wait(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        began = monotonic()
+        ready = self._inner.select(None if timeout is None else timeout / self.speed)
+        passed = (monotonic() - began) * self.speed
+        # A wait that ran out took exactly as long as was asked: the scheduler's lateness is not call time.
+        self.elapsed += passed if timeout is None or ready else timeout
+        return ready
+
+
+class PacedLoop(asyncio.SelectorEventLoop):
+    """An asyncio loop whose clock starts at 0 and runs `speed` times as fast as the wall, and only while the loop is idle."""
+
+    def __init__(self, speed: float = 1.0) -> None:
+        if speed <= 0:
+            raise ValueError(f"speed must be above 0, not {speed}")
+        self._paced = _PacedSelector(speed)
+        super().__init__(self._paced)  # type: ignore[arg-type]  # it has the whole interface by delegation
+
+    def set_speed(self, speed: float) -> None:
+        """Call seconds a second from now on."""
+        self._paced.speed = speed
+
+    def time(self) -> float:
+        return self._paced.elapsed
+
+
+def pinned_clock(loop: asyncio.AbstractEventLoop, start: datetime) -> Callable[[], datetime]:
+    """The wall clock of a scenario: `start` (aware) now, advancing with `loop.time()`."""
+    origin = loop.time()
+    return lambda: (start + timedelta(seconds=loop.time() - origin)).astimezone(UTC)

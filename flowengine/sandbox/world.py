@@ -1,0 +1,205 @@
+"""The world in a box: the engine unchanged, beside an emulated carrier, voice agent and transcript service, on loopback."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+import tempfile
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import uvicorn
+
+from flowengine.app import Engine, build
+from flowengine.call.journal import decode
+from flowengine.call.report import report
+from flowengine.flow.model import Flow
+from flowengine.runtime.clock import LoopClock
+from flowengine.runtime.flowbook import Flowbook
+from flowengine.sandbox import carrier0 as phone
+from flowengine.sandbox.agent import AgentBehaviour, Misbehaviour, RefusesConnections, VoiceAgent
+from flowengine.sandbox.clock import PacedLoop, pinned_clock
+from flowengine.sandbox.scenario import Scenario, StaffScript, caller_party, faults, judge, staff_party
+from flowengine.sandbox.transcriber import StreamingService
+from flowengine.settings import Settings
+
+PUBLIC = "https://demo.test"
+SPEED_WARM = 50.0  # while the phrasebook is rendered, nobody listens
+CALL_SECONDS = 900.0  # call seconds a scenario may take
+
+# Keys of the emulated vendors; they open nothing else.
+ACCOUNT_SID, AUTH_TOKEN, ASSEMBLY_KEY = "AC" + "5a" * 16, "sandbox-auth-token", "sandbox-assembly-key"
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """How a scenario is run."""
+
+    speed: float = 1.0
+    port: int = 0
+    database_url: str = ""
+    caller_audio: Path | None = None
+    behaviour: phone.Behaviour = field(default_factory=phone.Behaviour)
+    agent: AgentBehaviour = field(default_factory=AgentBehaviour)
+    misbehaviour: tuple[Misbehaviour, ...] = ()
+    control: bool = False  # with the scenario's negative control applied
+
+
+@dataclass(frozen=True, slots=True)
+class World:
+    """Everything running, ready for calls."""
+
+    engine: Engine
+    carrier: phone.Carrier
+    agent: VoiceAgent
+    transcriber: StreamingService
+    clock: LoopClock
+    flow: Flow
+    loop: PacedLoop
+    address: str
+
+
+@asynccontextmanager
+async def running(
+    flow_file: str, text: str, start: datetime, scenario: Scenario, options: Options
+) -> AsyncIterator[World]:
+    """The emulators and the engine, on loopback sockets, at the scenario's moment."""
+    loop = asyncio.get_running_loop()
+    assert isinstance(loop, PacedLoop), "the sandbox runs on a PacedLoop"
+    now = pinned_clock(loop, start)
+    refused: tuple[Misbehaviour, ...] = (RefusesConnections(times=0),) if scenario.receptionist_fails else ()
+    agent = VoiceAgent(api_key=ASSEMBLY_KEY, now=now, behaviour=options.agent, script=(*options.misbehaviour, *refused))
+    transcriber = StreamingService(api_key=ASSEMBLY_KEY, now=now)
+    with tempfile.TemporaryDirectory(prefix="flowengine-") as folder, _listening(options.port) as server_socket:
+        address = f"http://127.0.0.1:{server_socket.getsockname()[1]}"
+        carrier = phone.Carrier(
+            account_sid=ACCOUNT_SID,
+            auth_token=AUTH_TOKEN,
+            now=now,
+            routes={PUBLIC: address},
+            behaviour=options.behaviour,
+            faults=faults(scenario.control) if options.control else (),
+        )
+        await asyncio.gather(agent.start(), transcriber.start(), carrier.start())
+        settings = Settings(
+            public_url=PUBLIC,
+            desk_url=address,
+            database_url=options.database_url or f"sqlite:///{folder}/calls.db",
+            secret_key="sandbox-secret-key-of-this-run",
+            twilio_account_sid=ACCOUNT_SID,
+            twilio_auth_token=AUTH_TOKEN,
+            assemblyai_api_key=ASSEMBLY_KEY,
+            twilio_api_url=carrier.api_url,
+            voice_agent_url=agent.url,
+            streaming_url=transcriber.url,
+        )
+        clock = LoopClock(now)
+        flows = Flowbook({flow_file: text})
+        engine = build(settings, flows, clock, phrases=None, private_webhooks=True)
+        flow = next(iter(flows.flows.values()))
+        async with _served(engine, server_socket):
+            _connect(carrier, flow, scenario)
+            yield World(engine, carrier, agent, transcriber, clock, flow, loop, address)
+            await engine.calls.close()
+        await asyncio.gather(carrier.stop(), agent.stop(), transcriber.stop())
+
+
+@contextlib.contextmanager
+def _listening(port: int) -> Iterator[socket.socket]:
+    with socket.create_server(("127.0.0.1", port)) as listener:
+        yield listener
+
+
+@asynccontextmanager
+async def _served(engine: Engine, listener: socket.socket) -> AsyncIterator[None]:
+    """The engine's app under uvicorn in this loop."""
+    config = uvicorn.Config(
+        engine.app,
+        log_level="critical",
+        lifespan="on",
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
+        access_log=False,
+    )
+    server = uvicorn.Server(config)
+    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]  # the sandbox's owner handles signals
+    task = asyncio.create_task(server.serve(sockets=[listener]))
+    while not server.started:
+        if task.done():
+            task.result()
+            raise RuntimeError("the engine did not start")
+        await asyncio.sleep(0.01)
+    try:
+        yield
+    finally:
+        server.should_exit = True
+        await task
+
+
+def _connect(carrier: phone.Carrier, flow: Flow, scenario: Scenario) -> None:
+    """The office's numbers lead to the engine, each person's phone to that person."""
+    for number in flow.office.phone_numbers:
+        carrier.add_number(number, f"{PUBLIC}/twilio/voice", status_callback=f"{PUBLIC}/twilio/status")
+    for person in flow.people.values():
+        for address in person.phones:
+            carrier.add_phone(address, staff_party(scenario.staff.get(person.name, StaffScript())))
+
+
+async def call(world: World, scenario: Scenario, options: Options) -> dict[str, Any]:
+    """One call from ring to end; the report, with what both sides heard as the carrier measured it."""
+    party = caller_party(scenario, options.caller_audio)
+    dialled = scenario.dialled or next(iter(world.flow.office.phone_numbers))
+    async with asyncio.timeout(CALL_SECONDS):
+        record = await world.carrier.ring_in(
+            party, from_=scenario.calls_from, to=dialled, sip=world.flow.office.calls_arrive_by == "sip"
+        )
+        await world.carrier.settle()
+        while world.engine.calls.sessions:
+            await asyncio.sleep(0.1)
+    return await reported(world, record)
+
+
+async def reported(world: World, record: phone.CallRecord) -> dict[str, Any]:
+    row = await world.engine.store.call_by_ref(record.sid)
+    assert row is not None, "the engine has no journal of this call"
+    entries = await world.engine.store.journal(row.call_id)
+    made: dict[str, Any] = report(world.flow, [decode(e.kind, e.body) for e in entries if e.kind != "Commands"])
+    began = record.started_at
+    staff = [r for r in world.carrier.calls.values() if r.sid != record.sid and r.answered_at is not None]
+    made["caller_heard"] = _segments(record, began)
+    made["staff_heard"] = [s for leg in staff for s in _segments(leg, began, person=_name(world.flow, leg.to))]
+    return made
+
+
+def _segments(record: phone.CallRecord, began: float, **more: str) -> list[dict[str, Any]]:
+    offset = (record.answered_at or began) - began
+    return [
+        {"at": round(s.at + offset, 2), "seconds": round(s.seconds, 2), "what": s.what, "text": s.text, **more}
+        for s in record.heard
+    ]
+
+
+def _name(flow: Flow, address: str) -> str:
+    return next((p.name for p in flow.people.values() if address in p.phones), address)
+
+
+def play(
+    flow_file: str, text: str, start: datetime, scenario: Scenario, options: Options
+) -> tuple[dict[str, Any], list[str]]:
+    """One scenario from nothing to its verdict: (report, what did not hold). Runs a loop of its own."""
+
+    async def run() -> dict[str, Any]:
+        async with running(flow_file, text, start, scenario, options) as world:
+            await world.engine.warm(world.clock)
+            world.loop.set_speed(options.speed)
+            return await call(world, scenario, options)
+
+    with asyncio.Runner(loop_factory=lambda: PacedLoop(SPEED_WARM)) as runner:
+        made = runner.run(run())
+    return made, judge(scenario.expect, made)

@@ -1,0 +1,47 @@
+"""A desk on a real socket, and browsers without a window to visit it."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from .house import House, Server, house
+
+Visit = Callable[[], Awaitable[aiohttp.ClientSession]]
+
+
+@pytest.fixture
+def port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        number: int = free.getsockname()[1]
+        return number
+
+
+@pytest_asyncio.fixture
+async def desk(tmp_path: Path, port: int) -> AsyncIterator[House]:
+    async with house(tmp_path, f"http://127.0.0.1:{port}") as built:
+        server = Server(built.app, port)
+        await server.start()
+        yield built
+        await server.stop()
+
+
+@pytest_asyncio.fixture
+async def visitor(desk: House) -> AsyncIterator[Visit]:
+    """Makes a new browser: nothing known of it, cookies kept from then on."""
+    opened: list[aiohttp.ClientSession] = []
+
+    async def visit() -> aiohttp.ClientSession:
+        jar = aiohttp.CookieJar(unsafe=True)  # cookies of an IP address
+        opened.append(aiohttp.ClientSession(desk.url, cookie_jar=jar, timeout=aiohttp.ClientTimeout(total=600)))
+        return opened[-1]
+
+    yield visit
+    for session in opened:
+        await session.close()

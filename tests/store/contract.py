@@ -1,0 +1,113 @@
+"""What every store must do, told once and run against each of them."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+
+from flowengine.runtime.ports import CallRow, Entry, StaleWriter
+from flowengine.store import SqlStore, open_store
+
+CALL = CallRow("c1", "CA1", "dental_office", "abc123", "flow: dental_office\n", "2026-11-10T16:15:00+00:00", None)
+AT = "2026-11-10T16:15:09+00:00"
+
+
+def entries(*numbers: int) -> list[Entry]:
+    return [Entry(number, "CallerSaid", f'{{"at":{number}.0,"text":"line {number}"}}') for number in numbers]
+
+
+class StoreContract:
+    """Subclass with a fixture `store` (started) and a fixture `url`."""
+
+    async def test_a_call_is_found_by_its_id_and_by_the_carriers(self, store: SqlStore) -> None:
+        await store.open_call(CALL)
+        assert await store.call("c1") == CALL
+        assert await store.call_by_ref("CA1") == CALL
+        assert await store.call("nobody") is None
+        assert await store.call_by_ref("CA2") is None
+
+    async def test_calls_come_newest_first_and_by_office(self, store: SqlStore) -> None:
+        for number, flow in enumerate(["dental_office", "billing", "dental_office"]):
+            await store.open_call(replace(CALL, call_id=f"c{number}", ref=f"CA{number}", flow=flow))
+        assert [row.call_id for row in await store.calls()] == ["c2", "c1", "c0"]
+        assert [row.call_id for row in await store.calls("dental_office")] == ["c2", "c0"]
+        assert [row.call_id for row in await store.calls(limit=1)] == ["c2"]
+
+    async def test_a_closed_call_has_its_outcome(self, store: SqlStore) -> None:
+        await store.open_call(CALL)
+        await store.close_call("c1", "connected")
+        assert await store.call("c1") == replace(CALL, outcome="connected")
+
+    async def test_the_journal_is_read_in_order_and_from_the_middle(self, store: SqlStore) -> None:
+        await store.append("c1", entries(1, 2))
+        await store.append("c1", entries(3))
+        await store.append("c2", entries(1))
+        assert await store.journal("c1") == entries(1, 2, 3)
+        assert await store.journal("c1", after=2) == entries(3)
+        assert await store.journal("nobody") == []
+
+    async def test_a_second_writer_is_refused_and_leaves_nothing_behind(self, store: SqlStore) -> None:
+        await store.append("c1", entries(1, 2))
+        with pytest.raises(StaleWriter):
+            await store.append("c1", entries(2, 3))
+        assert await store.journal("c1") == entries(1, 2)
+
+    async def test_of_two_writers_at_once_exactly_one_wins(self, store: SqlStore) -> None:
+        results = await asyncio.gather(*(store.append("c1", entries(1, 2)) for _ in range(8)), return_exceptions=True)
+        assert sorted(type(result).__name__ for result in results) == ["NoneType"] + ["StaleWriter"] * 7
+        assert await store.journal("c1") == entries(1, 2)
+
+    async def test_an_improved_card_replaces_the_first_and_keeps_its_place(self, store: SqlStore) -> None:
+        await store.save_card("h1", "c1", "dental_office", {"headline": "", "status": "deciding"}, AT)
+        await store.save_card("h2", "c2", "dental_office", {"headline": "Later"}, AT)
+        card = {"headline": "Maria Lopez", "fields": [{"value": "né"}]}
+        await store.save_card("h1", "c1", "dental_office", card, "later")
+        beside = {"handoff": "h1", "call_id": "c1", "flow": "dental_office", "at": "later"}
+        assert await store.card("h1") == {**card, **beside}
+        assert [card["handoff"] for card in await store.cards("dental_office")] == ["h2", "h1"]
+        assert await store.cards("billing") == []
+        assert await store.card("h3") is None
+
+    async def test_work_comes_newest_first_and_once(self, store: SqlStore) -> None:
+        for work in ("c1-w1", "c2-w1", "c1-w1"):
+            await store.save_work(work, work[:2], "dental_office", "message", "front_desk", {"reason": "crown"}, AT)
+        kept = {"flow": "dental_office", "kind": "message", "department": "front_desk", "fields": {"reason": "crown"}}
+        assert await store.work("dental_office", limit=5) == [
+            {"work": "c2-w1", "call_id": "c2", "at": AT, **kept},
+            {"work": "c1-w1", "call_id": "c1", "at": AT, **kept},
+        ]
+
+    async def test_any_text_a_peer_can_send_is_kept_or_made_harmless(self, store: SqlStore) -> None:
+        odd = "Zoë 🦷 '; DROP TABLE calls; -- \x00 \ud800 {{7*7}}"
+        await store.append("c1", [Entry(1, "CallerSaid", odd)])
+        await store.save_card("h1", "c1", "dental_office", {"headline": odd}, AT)
+        await store.open_call(replace(CALL, ref=odd))
+        assert (await store.journal("c1"))[0].body.startswith("Zoë 🦷 '; DROP TABLE calls; -- ")
+        assert "{{7*7}}" in str((await store.card("h1") or {})["headline"])
+        assert await store.call_by_ref(odd) is not None
+
+    async def test_everything_outlives_the_process(self, store: SqlStore, url: str) -> None:
+        await store.open_call(CALL)
+        await store.append("c1", entries(1))
+        await store.close()
+        again = open_store(url)
+        await again.start()
+        assert await again.call("c1") == CALL
+        assert await again.journal("c1") == entries(1)
+        await again.close()
+
+    async def test_many_processes_may_start_at_once(self, store: SqlStore, url: str) -> None:
+        others = [open_store(url) for _ in range(4)]
+        await asyncio.gather(*(other.start() for other in others))
+        await others[0].open_call(CALL)
+        assert await others[3].call("c1") == CALL
+        for other in others:
+            await other.close()
+
+    async def test_a_failure_does_not_repeat_what_the_caller_said(self, store: SqlStore) -> None:
+        await store.open_call(CALL)
+        with pytest.raises(Exception, match=r".") as failure:
+            await store.open_call(replace(CALL, ref="My crown fell out"))
+        assert "crown" not in str(failure.value)
