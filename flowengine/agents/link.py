@@ -43,7 +43,7 @@ class Link:
             async with asyncio.timeout(READY_SECONDS):
                 await self._connect()
                 await self._ready_or_over()
-        except ConnectFailed:
+        except (ConnectFailed, ValueError):  # the library's word for an address that cannot be one
             self._finish(DROPPED)
             raise LinkFailed("refused") from None
         except TimeoutError:

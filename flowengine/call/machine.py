@@ -35,7 +35,7 @@ from flowengine.call.commands import (
     StopMusic,
     StopTimer,
 )
-from flowengine.call.prompt import CONNECTING, SAY_NOTHING, opening
+from flowengine.call.prompt import ASKED, CONNECTING, SAY_NOTHING, opening
 from flowengine.call.rules import Trigger, is_judged
 from flowengine.call.saying import Step, moved, say_by_carrier, together
 from flowengine.call.state import (
@@ -260,7 +260,7 @@ def tool_called(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
 def _proposed(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
     """The model names a rule; it never names a department, and a second call while one is under way changes nothing."""
     if call.phase not in (Phase.TALKING, Phase.ARRIVING):
-        return call, (AnswerTool(event.tool_call, CONNECTING),)
+        return call, (AnswerTool(event.tool_call, ASKED if call.phase == Phase.ASKING else CONNECTING),)
     rule = _text(event, "rule")
     judged = [r.key for r in flow.rules if is_judged(r)]
     if rule not in judged:

@@ -26,6 +26,7 @@ NOTE_MOOD = "note_mood"
 NOTE_UNSOLVED = "note_unsolved"
 
 SAY_NOTHING = '{"status": "noted", "do": "say nothing"}'
+ASKED = '{"status": "connecting", "do": "say nothing more, wait for the answer to your question"}'
 CONNECTING = '{"status": "connecting", "do": "say nothing, the caller is being told"}'
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from types import MappingProxyType
 from typing import Any
 
 from flowengine.flow import read
@@ -83,10 +82,10 @@ def build(doc: Document, text: str) -> Flow:
         office=_office(v["office"]),
         hours=weekly(v["hours"]),
         exceptions=tuple(_exception(e) for e in v["hours"].get("exceptions", ())),
-        people=MappingProxyType(people),
+        people=people,
         receptionist=receptionist,
         tools=tuple(_tool(t) for t in v.get("tools", ())),
-        departments=MappingProxyType(departments),
+        departments=departments,
         rules=tuple(rule(r, say) for r in v["when_to_transfer"]),
         most_phones_rung=v.get("transfer", {}).get("most_phones_rung", MOST_PHONES_RUNG),
         hold=_hold(v.get("hold", {}), say),

@@ -69,5 +69,5 @@ def spoken(doc: Document, places: Collection[tuple[str, ...]]) -> Iterator[tuple
         for path, value in doc.each(*place):
             if isinstance(value, str):
                 yield path, value
-            elif isinstance(value, dict):
+            else:
                 yield from (((*path, name), text) for name, text in value.items() if text is not None)

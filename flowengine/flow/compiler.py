@@ -19,7 +19,6 @@ from flowengine.flow.reading import read_leaves
 from flowengine.flow.shared import merge_shared
 
 FORMAT = 1
-_SHARED_MISSING = frozenset({"shared-file", "yaml-syntax"})  # what a shared file would have added cannot be known
 NAME_IN_TEXT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _OUR_WORDS = frozenset({"flow", "office", "people", "departments", "receptionist", "when_to_transfer"})
 
@@ -52,10 +51,10 @@ def check_flow(
     if () in unsound:
         return None, in_order(found + wrong)
     leaves, unreadable = read_leaves(doc, unsound, _region(doc, unsound))
-    merged, of_shared = merge_shared(leaves, _region(doc, unsound), load)
+    merged, of_shared, complete = merge_shared(leaves, _region(doc, unsound), load)
     found += wrong + unreadable + of_shared
-    hidden = "unknown-" if any(d.code in _SHARED_MISSING for d in of_shared) else "(nothing)"
-    found += [d for d in _run_checks(merged, today) if not d.code.startswith(hidden)]
+    # what a shared file that cannot be read would have added is not unknown
+    found += [d for d in _run_checks(merged, today) if complete or not d.code.startswith("unknown-")]
     if any(d.severity == "error" for d in found):
         return None, in_order(found)
     flow = build(merged, text)

@@ -99,7 +99,7 @@ def walk(
 ) -> Walk:
     """Lay a step's fallback list flat. Inner departments lend their people only, the last one goes on with its own
     list; a list is walked once, so this ends even for lists that run in a circle. `own` replaces the first list;
-    after `enough` people no further list is opened."""
+    after `enough` people, or ten times as many departments, no further list is opened."""
     if not isinstance(step, ToDepartment):
         return Walk((), step)
     lend = people or (lambda department: tuple(dict.fromkeys(m.person for m in flow.departments[department].people)))
@@ -115,7 +115,7 @@ def walk(
             fresh = tuple(p for p in lend(at) if p not in seen)
             stages.setdefault(at, fresh)
             seen.update(fresh)
-        if at in walked or len(seen) >= enough:
+        if at in walked or len(seen) >= enough or len(stages) >= 10 * enough:
             return Walk(tuple(stages.items()), ReceptionistStep())
         walked.add(at)
         steps = flow.departments[at].if_no_one_answers

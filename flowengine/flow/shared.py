@@ -18,16 +18,19 @@ _ADDED = ("people", "departments", "known_callers")
 
 def merge_shared(
     doc: Document, region: str | None, load: Callable[[str], str] | None
-) -> tuple[Document, list[Diagnostic]]:
-    """The document with what its shared files add. A name that is there already is reported and not overridden."""
+) -> tuple[Document, list[Diagnostic], bool]:
+    """The document with what its shared files add, what is wrong with them, and whether all of them could be read. A
+    name that is there already is reported and not overridden."""
     found: list[Diagnostic] = []
+    complete = True
     for path, name in list(doc.each("shared", "*")):
         other, problems = _read(doc, path, name, region, load)
         found += problems
+        complete = complete and other is not None
         if other is not None:
             doc, twice = _add(doc, other)
             found += twice
-    return doc, found
+    return doc, found, complete
 
 
 def _read(

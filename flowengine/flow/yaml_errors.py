@@ -32,7 +32,7 @@ def explain(error: yaml.YAMLError, file: str, lines: list[str]) -> Diagnostic:
     problem = str(getattr(error, "problem", None) or error)
     mark, context = getattr(error, "problem_mark", None), getattr(error, "context_mark", None)
     line, column = _inside(mark or context, lines)
-    if "quoted scalar" in str(getattr(error, "context", "")) and context:
+    if context and "quoted scalar" in str(getattr(error, "context", "")) and "end of stream" in problem:
         said = "this quote is opened and never closed"
         return _found(file, lines, context.line + 1, _Accident("quotes", said, "close it", context.column + 1))
     for candidate in dict.fromkeys((line, max(1, line - 1))):

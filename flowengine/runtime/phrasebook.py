@@ -93,7 +93,13 @@ class Phrasebook:
         return task
 
     async def _render(self, key: str, text: str, voice: str, keep: bool) -> bytes:
-        audio = await self._speaker.render(text, voice)
+        try:
+            audio = await self._speaker.render(text, voice)
+        except SpeakerFailed:
+            raise
+        except Exception as mistake:  # of ours; who waits for the sentence knows what to do without it
+            log.error("speaker_broke", error=type(mistake).__name__)
+            raise SpeakerFailed("internal") from None
         if not 0 < len(audio) <= LONGEST:
             raise SpeakerFailed("no sound" if not audio else "too long")
         if keep:

@@ -20,6 +20,7 @@ from flowengine.sandbox.speech import murmur, read_wav
 
 MOST_SILENCE = 3.0  # seconds nobody may be left in (design.md, issue 1 of 4)
 ORDINARY_MONDAY = date(2026, 11, 2)
+CALLER_STAYS = 240.0  # seconds a caller with nothing left to say stays on the line
 DEFAULT_OUTCOME = "accepts"
 OUTCOMES = ("accepts", "no answer", "busy", "declined", "voicemail", "fails")
 ENDS = {
@@ -144,7 +145,8 @@ def _exceptional(flow: Flow, monday: date, zone: ZoneInfo) -> bool:
 def caller_party(scenario: Scenario, audio: Path | None = None) -> phone.Party:
     """The caller with her script; `audio` replaces speech nobody can make out by a real recording."""
     recording = read_wav(audio) if audio else None
-    return phone.caller([act for n, line in enumerate(scenario.caller) for act in _acts(line, n, recording)])
+    acts = [act for n, line in enumerate(scenario.caller) for act in _acts(line, n, recording)]
+    return phone.caller(acts, stays=CALLER_STAYS)
 
 
 def _acts(line: Mapping[str, Any], n: int, recording: bytes | None) -> Iterator[phone.Act]:
@@ -196,7 +198,8 @@ def _fault(kind: str, given: Mapping[str, str]) -> phone.Fault:
 def judge(expect: Mapping[str, Any], report: Mapping[str, Any]) -> list[str]:
     """What of the expectation did not hold, a sentence each; nothing is the verdict "held"."""
     handoff = report["handoffs"][0] if report["handoffs"] else {}
-    return [*_decided(expect, report, handoff), *_heard(expect, report), *_always(report)]
+    longest = float(str(expect.get("no_silence_over", MOST_SILENCE)).removesuffix("s"))
+    return [*_decided(expect, report, handoff), *_heard(expect, report), *_always(report, longest)]
 
 
 def _decided(expect: Mapping[str, Any], report: Mapping[str, Any], handoff: Mapping[str, Any]) -> Iterator[str]:
@@ -231,14 +234,14 @@ def _heard(expect: Mapping[str, Any], report: Mapping[str, Any]) -> Iterator[str
     yield from (f"staff did not hear {text!r}" for text in expect.get("staff_hears", ()) if _plain(text) not in staff)
 
 
-def _always(report: Mapping[str, Any]) -> Iterator[str]:
+def _always(report: Mapping[str, Any], longest: float) -> Iterator[str]:
     """What holds in every scenario: the card before the ring, and no long silence."""
     for handoff in report["handoffs"]:
         card, ring = handoff["card_at"], handoff["first_ring_at"]
         if ring is not None and (card is None or card >= ring):
             yield f"the card was there at {_say(card)}, the first phone rang at {_say(ring)}"
     for segment in report["caller_heard"] or ():
-        if segment["what"] == "silence" and segment["seconds"] > MOST_SILENCE:
+        if segment["what"] == "silence" and segment["seconds"] > longest:
             yield f"{segment['seconds']:.1f} s of silence at {segment['at']:.1f} s"
 
 

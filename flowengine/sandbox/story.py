@@ -11,7 +11,7 @@ from flowengine.call.state import attempt_on
 from flowengine.flow.model import Flow
 
 _OUTCOMES = {
-    "connected": "The caller and a person are talking; the receptionist has left.",
+    "connected": "The hand-off connected them; both have hung up.",
     "message": "A message was taken and is on the desk.",
     "callback": "A callback was promised and is on the desk.",
     "voicemail": "A voicemail was recorded and is on the desk.",
@@ -50,7 +50,7 @@ def _happened(flow: Flow, replayed: Replayed) -> Iterator[tuple[str, str]]:
             yield "caller", f"presses {key}"
         case e.AgentFailed():
             yield "receptionist", "cannot be reached"
-        case e.CardShown():
+        case e.CardShown(at) if replayed.call.handoff and replayed.call.handoff.card_at == at:
             yield "card", "is on the desk"
         case e.LegAnswered(_, leg, _, _):
             yield _person(flow, replayed, leg), "picks up and hears the briefing"
@@ -62,7 +62,7 @@ def _happened(flow: Flow, replayed: Replayed) -> Iterator[tuple[str, str]]:
                 yield _person(flow, replayed, leg), (attempt.outcome or outcome).replace("_", " ")
         case e.JoinedRoom() if replayed.call.handoff and replayed.call.handoff.connected_at == replayed.event.at:
             yield "connected", f"the caller and {_winner(flow, replayed)} are in the same room"
-        case e.CallerHungUp():
+        case e.CallerHungUp() if any(isinstance(command, c.EndCall) for command in replayed.commands):
             yield "caller", "hangs up"
 
 

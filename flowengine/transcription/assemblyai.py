@@ -105,6 +105,8 @@ class Transcript:
             socket = await connect(self._address, {"Authorization": self._key})  # not Bearer (2.1)
         except ConnectFailed as refusal:
             return 1008 if refusal.status in (401, 403) else DROPPED
+        except ValueError:  # the library's word for an address that cannot be one
+            return 3006
         self._error = 0
         self._terminated.clear()
         feeder = asyncio.create_task(self._feed(socket))

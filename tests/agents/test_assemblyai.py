@@ -115,6 +115,14 @@ async def test_a_bad_key_is_a_failure_said_once() -> None:
         await talk.close()
 
 
+async def test_an_address_or_a_key_that_cannot_be_one_is_a_failure() -> None:
+    async with emulator() as agent:
+        for url, key in ((agent.url, "ke\u20acy"), ("ws://127.0.0.1:99999/v1/ws", KEY), ("ws://[::1/v1/ws", KEY)):
+            talk, listener = await converse(url, key=key)
+            assert (await listener.event(e.AgentFailed)).reason == "refused"
+            await talk.close()
+
+
 async def test_upper_case_codes_are_the_same() -> None:
     async with emulator(code_case="upper") as agent:
         talk, listener = await converse(agent.url, key="wrong")
@@ -542,5 +550,3 @@ async def test_nothing_that_is_said_reaches_a_log(capsys: pytest.CaptureFixture[
     written = f"{logs}{captured.out}{captured.err}{caplog.text}"
     assert "agent_failed" in written
     assert "tooth" not in written
-
-

@@ -116,5 +116,3 @@ async def test_without_end_is_too_long() -> None:
     async with service(story) as url:
         with pytest.raises(SpeakerFailed, match="cut short"):
             await AssemblySpeaker(settings(url)).render(SENTENCE, "anna")
-
-

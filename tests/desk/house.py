@@ -1,4 +1,4 @@
-"""A desk with everything real but the calls: SQLite, the memory bus, the routes, and a clock that stands where it is put."""
+"""A desk with everything real but the calls: SQLite, the memory bus, the routes; and a clock that stands still."""
 
 from __future__ import annotations
 
@@ -157,6 +157,13 @@ async def house(folder: Path, url: str = "http://127.0.0.1:8000") -> AsyncIterat
     await store.close()
 
 
+async def eventually(holds: Callable[[], object]) -> None:
+    """Waits until something holds that nobody announces."""
+    async with asyncio.timeout(30):
+        while not holds():
+            await asyncio.sleep(0.01)  # noqa: ASYNC110
+
+
 class Server:
     """The house on a real socket; may be stopped and started again on the same port."""
 
@@ -170,11 +177,11 @@ class Server:
         self._server = uvicorn.Server(config)
         self._server.install_signal_handlers = lambda: None  # type: ignore[attr-defined]  # the test keeps its signals
         self._task = asyncio.create_task(self._server._serve())
-        async with asyncio.timeout(10):
-            while not self._server.started:
-                await asyncio.sleep(0.01)
+        await eventually(lambda: self._server.started)
 
     async def stop(self) -> None:
         """At once, as a machine that goes away."""
-        self._server.should_exit = self._server.force_exit = True
+        self._server.should_exit = True
+        for connection in list(self._server.server_state.connections):
+            connection.transport.abort()
         await asyncio.wait([self._task], timeout=10)

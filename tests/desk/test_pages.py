@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 
 import aiohttp
 import pytest
 
 from flowengine.call.events import CardConfirmed
+from flowengine.runtime.ports import Entry
 
 from .house import FLOW, START, House, card
 
@@ -73,20 +73,33 @@ async def test_the_page_of_a_handoff_has_card_and_transcript(desk: House, visito
     await desk.say("caller", "My crown just fell out.", 69.0)
     await desk.say("caller", "  ", 70.0)
     people = [{"person": "Dana", "outcome": "no_answer"}, {"person": "Luis", "outcome": "accepted"}]
-    await desk.show(card(status="connected", status_text="Connected with Luis", summary="She flies at seven.", people=people))
+    await desk.show(
+        card(status="connected", status_text="Connected with Luis", summary="She flies at seven.", people=people)
+    )
     await desk.say("staff", "Hi Maria.", 75.0)
     await desk.gap("c1-caller", 80.0, True)
     page = await enter(await visitor(), desk.access.handoff_link("c1-h1", FLOW, 600))
     for text in ("Connected with Luis", "She flies at seven.", "no answer", "took the call", "tel:+13125550199"):
         assert text in page
     transcript = page[page.index("What is being said") :]
-    order = ["Receptionist", "How can I help?", "Caller", "1:09", "My crown just fell out.", "Luis", "Hi Maria.", "interrupted"]
+    order = [
+        "Receptionist",
+        "How can I help?",
+        "Caller",
+        "1:09",
+        "My crown just fell out.",
+        "Luis",
+        "Hi Maria.",
+        "interrupted",
+    ]
     places = [transcript.index(text) for text in order]
     assert places == sorted(places)
     assert transcript.count('<li class="line"') == 3 + 1  # and the empty one for updates
 
 
-@pytest.mark.parametrize(("shown", "early", "late"), [("live", True, True), ("so far", True, False), ("none", False, False)])
+@pytest.mark.parametrize(
+    ("shown", "early", "late"), [("live", True, True), ("so far", True, False), ("none", False, False)]
+)
 async def test_the_flow_says_how_much_of_the_transcript_is_shown(
     desk: House, visitor: Visit, shown: str, early: bool, late: bool
 ) -> None:
@@ -168,7 +181,13 @@ async def test_every_answer_has_the_strict_headers(desk: House, visitor: Visit) 
     browser = await visitor()
     link = desk.access.office_link(FLOW, 600)
     paths = [link.removeprefix(desk.url), "/desk", "/desk/", "/desk/handoffs/c1-h1", "/desk/handoffs/c9-h1"]
-    paths += ["/desk/enter/x", "/desk/nothing", "/desk/static/desk.css", "/desk/static/none", "/desk/static/../base.html"]
+    paths += [
+        "/desk/enter/x",
+        "/desk/nothing",
+        "/desk/static/desk.css",
+        "/desk/static/none",
+        "/desk/static/../base.html",
+    ]
     for path in paths:
         async with browser.get(path, allow_redirects=False) as answer:
             await answer.read()
@@ -188,10 +207,15 @@ async def test_a_callers_words_are_only_words(desk: House, visitor: Visit) -> No
     await desk.call()
     await desk.say("caller", NASTY, 5.0)
     fields = [{"name": "reason", "label": "Reason", "value": NASTY, "private": False}]
-    await desk.show(card(headline=NASTY, summary=NASTY, matched=NASTY, fields=fields, people=[{"person": NASTY, "outcome": None}]))
+    await desk.show(
+        card(headline=NASTY, summary=NASTY, matched=NASTY, fields=fields, people=[{"person": NASTY, "outcome": None}])
+    )
     await desk.work("c0-w1", "message", reason=NASTY)
     browser = await visitor()
-    for page in (await enter(browser, desk.access.office_link(FLOW, 600)), await enter(browser, "/desk/handoffs/c1-h1")):
+    for page in (
+        await enter(browser, desk.access.office_link(FLOW, 600)),
+        await enter(browser, "/desk/handoffs/c1-h1"),
+    ):
         assert "<img" not in page
         assert "<script>" not in page
         assert "onload=x<" not in page.replace("&#34; onload=x", "")
@@ -204,7 +228,10 @@ async def test_pages_have_no_inline_script_or_style(desk: House, visitor: Visit)
     await desk.call()
     await desk.show(card())
     browser = await visitor()
-    for page in (await enter(browser, desk.access.office_link(FLOW, 600)), await enter(browser, "/desk/handoffs/c1-h1")):
+    for page in (
+        await enter(browser, desk.access.office_link(FLOW, 600)),
+        await enter(browser, "/desk/handoffs/c1-h1"),
+    ):
         assert " style=" not in page
         assert "<style" not in page
         assert page.count("<script") == page.count('<script src="/desk/static/desk.js" defer></script>') == 1
@@ -243,7 +270,7 @@ async def test_a_store_that_fails_costs_a_page_and_tells_nothing(
     await desk.call()
     await desk.say("caller", "my secret illness", 5.0)
     await enter(browser, desk.access.office_link(FLOW, 600))
-    await desk.store.append("c1", [replace((await desk.store.journal("c1"))[0], sequence=99, kind="CallerSaid", body="my secret")])
+    await desk.store.append("c1", [Entry(99, "CallerSaid", "my secret, and no JSON")])
     await desk.show(card())
     with caplog.at_level(logging.DEBUG):
         async with browser.get("/desk/handoffs/c1-h1") as answer:

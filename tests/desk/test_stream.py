@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
+import pytest
 
-from flowengine.desk import stream
+from flowengine.desk import frame, stream
 
-from .house import FLOW, House, card
+from .house import FLOW, House, card, eventually
 from .test_pages import enter
 
 Visit = Callable[[], Awaitable[aiohttp.ClientSession]]
@@ -137,31 +138,34 @@ async def test_the_end_is_told_and_late_lines_still_come(desk: House, visitor: V
         assert [(await reader.next())["type"] for _ in range(4)] == ["card", "line", "ended", "over"]
 
 
-async def test_silence_is_filled_with_heartbeats_and_ends_in_a_reconnect(desk: House, visitor: Visit) -> None:
+async def test_silence_is_filled_with_heartbeats_and_ends_in_a_reconnect(
+    desk: House, visitor: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(frame, "LONGEST_SECONDS", 50.0)  # ten minutes of waiting prove no more
     browser = await handoff(desk, visitor)
     async with browser.get("/desk/handoffs/c1-h1/events") as answer:
         reader = Reader(answer)
         await reader.until("card")
         try:
-            async with asyncio.timeout(stream.LONGEST_SECONDS + 60):
+            async with asyncio.timeout(120):
                 while True:
                     await reader._event()
         except EOFError:
             pass
-        assert reader.beats >= 39
+        assert reader.beats in (3, 4)
 
 
 async def test_a_stream_does_not_outlive_the_session(desk: House, visitor: Visit) -> None:
     browser = await handoff(desk, visitor)
     for _ in range(73):
-        desk.clock.pass_(590)
+        desk.clock.pass_(591.5)
         async with browser.get("/desk/") as answer:
             assert answer.status == 200
     loop = asyncio.get_running_loop()
     began = loop.time()
     async with browser.get("/desk/handoffs/c1-h1/events") as answer:
         await answer.content.read()
-    assert loop.time() - began < 12 * 3600 - 73 * 590 + 20
+    assert loop.time() - began < 12 * 3600 - 73 * 591.5 + 20
 
 
 async def test_a_connected_stream_renews_the_session(desk: House, visitor: Visit) -> None:
@@ -196,9 +200,7 @@ async def test_nobody_is_left_subscribed(desk: House, visitor: Visit) -> None:
     async with browser.get("/desk/handoffs/c1-h1/events") as answer:
         await Reader(answer).until("card")
         assert desk.bus._subscribers
-    async with asyncio.timeout(60):
-        while desk.bus._subscribers:
-            await asyncio.sleep(0.1)
+    await eventually(lambda: not desk.bus._subscribers)
 
 
 async def test_a_peer_that_takes_nothing_is_let_go_after_two_seconds() -> None:

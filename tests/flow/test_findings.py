@@ -22,6 +22,10 @@ def test_bad_files_are_told_what_is_wrong(file: Path) -> None:
     assert (flow is None) == any(d.severity == "error" for d in found)
 
 
+def test_every_expectation_has_its_file() -> None:
+    assert {p.stem for p in (HERE / "bad").glob("*.txt")} == {p.stem for p in (HERE / "bad").glob("*.yaml")}
+
+
 @pytest.mark.parametrize("file", GOOD, ids=lambda p: p.stem)
 def test_good_files_compile(file: Path) -> None:
     flow, found = check_flow(decode(file.read_bytes(), file.name), file.name, today=TODAY, load=load)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 
@@ -61,8 +62,10 @@ def test_a_single_click_is_not_a_voice() -> None:
 
 
 def test_speech_is_voiced() -> None:
-    speech = speak("Hello there", "caller", 1)
-    assert all(mulaw.is_voiced(speech[at : at + 160]) for at in range(0, len(speech), 160))
+    speech = speak("Hello there, my crown just fell out", "caller", 1)
+    frames = [speech[at : at + 160] for at in range(0, len(speech), 160)]
+    assert sum(map(mulaw.is_voiced, frames)) > 0.95 * len(frames)
+    assert [mulaw.is_voiced(frame) for frame in frames] == [sound.is_voiced(frame) for frame in frames]
 
 
 def test_trimming_leaves_40_ms_and_every_word() -> None:
@@ -198,10 +201,8 @@ def test_what_cannot_be_read_is_said_plainly(content: bytes, why: str) -> None:
 @given(st.binary(max_size=80))
 def test_no_file_can_hurt(rest: bytes) -> None:
     for content in (rest, b"RIFF\0\0\0\0WAVE" + rest, wav(pcm([1, 2, 3]))[: 12 + len(rest)] + rest):
-        try:
+        with suppress(BadWav):
             read_wav(content)
-        except BadWav as problem:
-            assert str(problem)
 
 
 def test_music_is_loaded_from_a_file(tmp_path: Path) -> None:

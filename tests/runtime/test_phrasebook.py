@@ -45,6 +45,10 @@ class Voice:
         return speak(text, "agent", len(self.spoken))
 
 
+def files(folder: Path) -> list[Path]:
+    return list(folder.iterdir())
+
+
 def words(audio: bytes) -> str:
     return " ".join(word.text for word in find_words(audio))
 
@@ -119,17 +123,18 @@ async def test_what_is_not_to_be_kept_is_used_once_and_never_on_disk(tmp_path: P
     for _ in range(2):
         assert words(await book.get(PRIVATE, "anna", keep=False)) == PRIVATE
     assert voice.spoken == [PRIVATE, PRIVATE], "forgotten after its use"
-    assert list(tmp_path.iterdir()) == []
+    assert files(tmp_path) == []
     assert book._renderings == {}
     assert book._kept == {}
 
 
-async def test_a_prepared_sentence_nobody_fetched_is_forgotten_in_time() -> None:
+async def test_a_prepared_sentence_nobody_fetched_is_forgotten_in_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "UNUSED", 5.0)
     book = Phrasebook(Voice(), None)
     book.prepare(PRIVATE, "anna", keep=False)
     await asyncio.sleep(2)
     assert len(book._renderings) == 1
-    await asyncio.sleep(module.UNUSED)
+    await asyncio.sleep(5)
     assert book._renderings == {}
 
 
@@ -137,7 +142,7 @@ async def test_files_have_no_names_that_tell_and_no_leftovers(tmp_path: Path) ->
     folder = tmp_path / "not" / "yet"
     with structlog.testing.capture_logs() as logs:
         await Phrasebook(Voice(), folder).get(LINE, "anna")
-    (file,) = folder.iterdir()
+    (file,) = files(folder)
     assert file.suffix == ".mulaw"
     assert len(file.stem) == 64
     assert logs == []
@@ -146,7 +151,7 @@ async def test_files_have_no_names_that_tell_and_no_leftovers(tmp_path: Path) ->
 @pytest.mark.parametrize("spoilt", ["empty", "cut", "odd", "folder", "huge"])
 async def test_a_spoilt_file_is_rendered_anew(tmp_path: Path, spoilt: str) -> None:
     await Phrasebook(Voice(), tmp_path).get(LINE, "anna")
-    (file,) = tmp_path.iterdir()
+    (file,) = files(tmp_path)
     content = file.read_bytes()
     match spoilt:
         case "empty":
@@ -185,6 +190,16 @@ async def test_a_failure_is_told_to_all_who_wait_and_tried_again_later() -> None
     assert words(await book.get(LINE, "anna")) == LINE
 
 
+async def test_a_mistake_in_the_speaker_is_a_failure_like_any_other() -> None:
+    class Broken:
+        async def render(self, text: str, voice: str) -> bytes:
+            raise LookupError(text)
+
+    with structlog.testing.capture_logs() as logs, pytest.raises(SpeakerFailed):
+        await Phrasebook(Broken(), None).get(PRIVATE, "anna", keep=False)
+    assert "Maria" not in str(logs)
+
+
 async def test_a_failure_of_a_prepared_sentence_is_quiet_until_it_is_fetched() -> None:
     voice = Voice(fails=1)
     book = Phrasebook(voice, None)
@@ -211,7 +226,7 @@ async def test_no_sound_and_endless_sound_are_failures(tmp_path: Path, length: i
     else:
         with pytest.raises(SpeakerFailed):
             await book.get(LINE, "anna")
-        assert list(tmp_path.iterdir()) == []
+        assert files(tmp_path) == []
 
 
 async def test_warming_leaves_a_speaker_free_and_survives_failures(tmp_path: Path) -> None:
@@ -258,5 +273,3 @@ async def test_closing_ends_what_is_under_way() -> None:
     with pytest.raises(SpeakerFailed):
         await waiting
     await book.close()
-
-

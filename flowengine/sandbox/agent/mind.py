@@ -103,10 +103,11 @@ class Mind:
     def result(self, told: Brief, tool: str, result: str, failed: bool) -> Action:
         """A tool has answered."""
         self._used.add(tool)
+        notes = (noter := _noter(told)) is not None and noter.name == tool
         if QUIET.search(result):
-            self._to_ask = []
+            self._to_ask = [] if notes else self._to_ask  # a question already asked still stands
             return SILENT
-        if (noter := _noter(told)) and noter.name == tool:
+        if notes:
             return self._next_question(told, result)
         if failed:
             return Say("I'm sorry, that did not work just now. Is there something else I can do?")

@@ -125,6 +125,7 @@ class Room:
     reason_ended: str | None = None
     ended_by: str | None = None
     updated: datetime | None = None
+    started: asyncio.Event = field(default_factory=asyncio.Event)
     _sequence: int = 0
     _entered: bool = False
     _going: list[Member] = field(default_factory=list)  # left, but their last words are still on the way
@@ -178,6 +179,7 @@ class Room:
         self.tell_about("participant-join", member)
         if not self.running and len(self.members) > 1 and any(m.start_on_enter for m in self.members):
             self.status = "in-progress"
+            self.started.set()
             self.tell_about("conference-start")
         if given.beep in ("true", "onEnter"):
             self._sound_beep()

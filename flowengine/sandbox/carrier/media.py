@@ -142,6 +142,7 @@ class MediaStream:
         self.error = ""
         self.started, self.over = asyncio.Event(), asyncio.Event()
         self.playback = Playback(self._echo, faults, leg)
+        self.task: asyncio.Task[None] | None = None  # its `run`
         self._headers, self._address = upgrade_headers, address
         self._behaviour, self._faults, self._report = behaviour, faults, report
         self._queue: asyncio.Queue[str | None] = asyncio.Queue()
@@ -284,6 +285,8 @@ class MediaStream:
             self._say_numbered("stop", stop={"accountSid": self.info.account_sid, "callSid": self.info.call_sid})
         self._stopping = True
         self._queue.put_nowait(None)
+        if self._socket is None and self.task is not None:
+            self.task.cancel()  # it had not opened yet
 
     def _echo(self, name: str) -> None:
         if not self._stopping and not self._faults.loses_mark():

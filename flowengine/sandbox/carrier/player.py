@@ -34,6 +34,8 @@ class Player:
         """Returns when the last frame has been heard; cancelled, the sound stops at once."""
         if not audio:
             return
+        if self._over is not None and not self._over.done():
+            self._over.set_result(None)  # what was playing gives way
         self._audio, self._at = audio, 0
         self._over = over = asyncio.get_running_loop().create_future()
         try:

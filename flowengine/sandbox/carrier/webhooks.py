@@ -138,6 +138,24 @@ class Webhooks:
             self._note(method.upper(), bare, form, 0)
             raise Unreachable(11200, "no answer within the time allowed", bare) from None
 
+    async def download(self, url: str) -> Answer:
+        """A media file: a plain GET without the call's parameters. Raises `Unreachable`."""
+        assert self._session is not None, "the carrier was not started"
+        real = self._router.http(url)
+        if real is None:
+            raise Unreachable(11210, "no such host", url)
+        try:
+            async with (
+                asyncio.timeout(CEILING),
+                self._session.get(URL(real, encoded=True), headers={"Host": urlsplit(url).netloc}) as response,
+            ):
+                if response.status != 200:
+                    raise Unreachable(11200, f"HTTP {response.status}", url)
+                kind = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()
+                return Answer(200, kind, await response.read(), url)
+        except (aiohttp.ClientError, TimeoutError) as trouble:
+            raise Unreachable(11200, "cannot download", url) from trouble
+
     async def _followed(self, method: str, url: str, form: Form, policy: _Policy) -> Answer:
         for _ in range(MOST_REDIRECTS + 1):
             answer, location = await self._tried(method, url, form, policy)
