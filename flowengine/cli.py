@@ -23,13 +23,14 @@ from flowengine.call.journal import BadJournal, decode, encode_commands, replay
 from flowengine.call.report import report
 from flowengine.flow.compiler import check_flow, compile_flow
 from flowengine.flow.diagnostics import Diagnostic, FlowInvalid, render_concise, render_full, to_json
+from flowengine.flow.hours import moment
 from flowengine.flow.model import Flow
 from flowengine.flow.read import Unreadable
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import Flowbook, FlowbookError, read_flows
 from flowengine.runtime.ports import CallRow, Entry
 from flowengine.sandbox.demo import Demo, run, summary
-from flowengine.sandbox.scenario import ScenarioError, misfits, moment_at, scenarios
+from flowengine.sandbox.scenario import ScenarioError, misfits, scenarios
 from flowengine.sandbox.story import tell
 from flowengine.sandbox.world import Options
 from flowengine.server import DrainingServer
@@ -186,7 +187,7 @@ def _compiled(file: str) -> tuple[Flow, str]:
 
 def _moment(flow: Flow, at: str) -> datetime:
     try:
-        return moment_at(flow, at)
+        return moment(flow, at)
     except Unreadable as mistake:
         _cannot(f"cannot read the moment {at!r}: {mistake}")
 

@@ -141,9 +141,11 @@ def _stages(flow: Flow, call: Call, plan: RingPlan) -> Iterator[Stage]:
 
 
 def _targets(flow: Flow, call: Call, person: str, department: str) -> Iterator[Target]:
-    """Numbers that may be rung: never the caller's own, never the office's (a loop)."""
+    """Numbers that may be rung: never the caller's own, never the office's (a loop); REFER goes to SIP only."""
     forbidden = {call.caller, call.dialled, *flow.office.phone_numbers}
-    return (Target(person, phone, department) for phone in flow.people[person].phones if phone not in forbidden)
+    start = "sip" if transfer(flow, department).method == Method.REFER else ""
+    phones = (phone for phone in flow.people[person].phones if phone.startswith(start))
+    return (Target(person, phone, department) for phone in phones if phone not in forbidden)
 
 
 def transfer(flow: Flow, department: str) -> Transfer:

@@ -16,8 +16,6 @@ from flowengine.flow.model import Flow
 TURN_GAP = 3.0  # seconds between finals that are still one turn (language.md section 3)
 UNCLEAR_SECONDS = 4.0  # from the end of speech to a final, before it counts as not understood
 MOST_WORDS = 300  # characters kept of what the model writes
-NEVER_MIND = ("never mind", "forget it")
-A_MESSAGE = ("message", "leave a message")
 
 
 def read_rules(
@@ -71,19 +69,15 @@ def in_handoff(flow: Flow, call: Call, event: e.CallerSaid) -> Step:
     if not event.text.strip():
         return call, ()
     call = heard(call, event.text.strip())
-    if _is(event.text, NEVER_MIND):
+    if words.hold_word(event.text) == "receptionist":
         return handoff.never_mind(flow, call)
     return read_rules(flow, call, Trigger(text=last_said(call)), emergencies_only=True) or (call, ())
 
 
 def on_hold(flow: Flow, call: Call, event: e.CallerSaid) -> Step:
-    if event.text.strip() and _is(event.text, A_MESSAGE):
+    if words.hold_word(event.text) == "take_message":
         return handoff.rather_a_message(flow, heard(call, event.text.strip()))
     return in_handoff(flow, call, event)
-
-
-def _is(text: str, phrases: tuple[str, ...]) -> bool:
-    return any(words.says_phrase(text, phrase) for phrase in phrases)
 
 
 def key_pressed(flow: Flow, call: Call, event: e.KeyPressed) -> Step:

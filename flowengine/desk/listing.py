@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass
 from typing import Any
@@ -12,13 +12,14 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from flowengine.desk import stream
+from flowengine.desk import stream, words
 from flowengine.desk.access import Session
 from flowengine.desk.frame import LOAD_SECONDS, Frame
 from flowengine.desk.views import Office, View, call_view, card_view, work_view
 from flowengine.runtime.ports import CallRow
 
-MOST_SHOWN = 100
+MOST_CALLS = 100  # looked through for callers who talk with the receptionist
+MOST_SHOWN = 50
 MOST_TALKING = 20
 
 
@@ -76,9 +77,9 @@ class ListPages:
     async def _shown(self, flow: str) -> dict[str, Any]:
         """Everything the list shows, newest first."""
         store = self.frame.store
-        rows, cards = await store.calls(flow, MOST_SHOWN), await store.cards(flow, MOST_SHOWN)
+        rows, cards = await store.calls(flow, MOST_CALLS), await store.cards(flow, MOST_SHOWN)
         office = await self.frame.office(flow, next(iter(cards), None))
-        running = {row.call_id for row in rows if row.outcome is None}
+        running = await self._running(rows, cards)
         handoffs = [card_view(card, office, call_over=card["call_id"] not in running) for card in cards]
         handed = {view["call_id"] for view in handoffs if view["live"]}
         talking = [row for row in rows if row.call_id in running - handed][:MOST_TALKING]
@@ -88,6 +89,14 @@ class ListPages:
             "work": [work_view(work, office) for work in await store.work(flow, MOST_SHOWN)],
             "talking": [await self._talking(row, office) for row in talking],
         }
+
+    async def _running(self, rows: Sequence[CallRow], cards: Sequence[Mapping[str, Any]]) -> set[str]:
+        """The calls that go on. A long one may be older than the newest rows; its card still says that it is live."""
+        known = {row.call_id: row.outcome is None for row in rows}
+        for call_id in {str(card["call_id"]) for card in cards if card.get("status") in words.LIVE} - known.keys():
+            row = await self.frame.store.call(call_id)
+            known[call_id] = row is not None and row.outcome is None
+        return {call_id for call_id, goes_on in known.items() if goes_on}
 
     async def _talking(self, row: CallRow, office: Office) -> View:
         first = next(iter(await self.frame.store.journal(row.call_id)), None)

@@ -15,7 +15,7 @@ from typing import Any
 
 import aiohttp
 import structlog
-from aiohttp.connector import AddrInfoType
+from aiohttp import AddrInfoType
 from standardwebhooks import Webhook
 
 from flowengine.settings import Settings

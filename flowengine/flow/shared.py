@@ -49,13 +49,13 @@ def _read(
         text = load(name)
     except FlowInvalid as error:
         return None, list(error.diagnostics)
-    except OSError as error:
-        why = error.strerror or "it cannot be read"
+    except (OSError, UnicodeDecodeError) as error:
+        why = getattr(error, "strerror", None) or "it is not UTF-8 text"
         return None, [
             doc.diagnose(
                 path,
                 "shared-file",
-                f"the shared file {name!r} cannot be read: {why.lower()}",
+                f"the shared file {name!r} cannot be read: {why[:1].lower() + why[1:]}",
                 "shared files are named relative to this one",
             )
         ]

@@ -16,7 +16,16 @@ _LEAD = r"^(?P<lead>\s*(?:- )?[\w ]+: +)"
 _COLON_IN_TEXT = re.compile(_LEAD + r"(?P<text>[^\"'|>{\[#\s][^:]*(?::\S[^:]*)*: .*)$")
 _BRACE_FIRST = re.compile(r"^(?P<lead>\s*(?:- )?(?:[\w ]+: +)?)(?P<text>\{\w+\} ?[^\s,}\]#:].*)$")
 _BEHIND_QUOTE = re.compile(_LEAD + r"(?P<text>(?:\"[^\"]*\"|'[^']*') *[^\s#,}\]].*)$")
-_NOT_LINED_UP = ("mapping values", "could not find expected ':'", "did not find expected", "but found", "block end")
+_NOT_LINED_UP = (
+    "mapping values",
+    "could not find expected ':'",
+    "did not find expected key",
+    "did not find expected '-'",
+    "did not find expected ','",
+    "did not find expected <document",
+    "did not find expected node",
+    "but found",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,6 +97,10 @@ def _unexplained(text: str, column: int, problem: str) -> _Accident:
     if any(sign in problem for sign in _NOT_LINED_UP):
         help = "lines of one group begin in the same column; text with special characters belongs in quotes"
         return _Accident("not-lined-up", "this does not line up with the lines above it", help, column)
+    if "escape" in problem:
+        return _Accident(
+            "quotes", "a backslash between double quotes means something else", "use single quotes", column
+        )
     return _Accident(
         "yaml-syntax", f"this cannot be read as YAML: {problem}", "put text with special characters in quotes", column
     )

@@ -10,10 +10,13 @@ import asyncio
 import selectors
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from time import monotonic
+from time import monotonic, sleep
 from typing import Any
 
 __all__ = ["PacedLoop", "pinned_clock"]
+
+
+SHORTEST_POLL = 0.001  # seconds; epoll cannot wait for less
 
 
 class _PacedSelector:
@@ -35,7 +38,11 @@ class _PacedSelector:
 
     def _wait(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
         began = monotonic()
-        ready = self._inner.select(None if timeout is None else timeout / self.speed)
+        wait = None if timeout is None else timeout / self.speed
+        if wait is not None and wait < SHORTEST_POLL:
+            sleep(wait)
+            wait = 0
+        ready = self._inner.select(wait)
         passed = (monotonic() - began) * self.speed
         # A wait that ran out took exactly as long as was asked: the scheduler's lateness is not call time.
         self.elapsed += passed if timeout is None or ready else timeout

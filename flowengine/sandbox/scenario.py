@@ -4,25 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime, time, timedelta
 from importlib import resources
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
+from typing import Any, cast, get_args
 
 import yaml
 
-from flowengine.flow import read
-from flowengine.flow.hours import on_dates
 from flowengine.flow.model import Flow
-from flowengine.sandbox import carrier0 as phone
+from flowengine.sandbox import carrier as phone
+from flowengine.sandbox.carrier.party import Outcome
 from flowengine.sandbox.speech import murmur, read_wav
 
 MOST_SILENCE = 3.0  # seconds nobody may be left in (design.md, issue 1 of 4)
-ORDINARY_MONDAY = date(2026, 11, 2)
+LOSE_CARD = "lose_card"  # the office's own system refuses the card
 CALLER_STAYS = 240.0  # seconds a caller with nothing left to say stays on the line
-DEFAULT_OUTCOME = "accepts"
-OUTCOMES = ("accepts", "no answer", "busy", "declined", "voicemail", "fails")
+OUTCOMES = get_args(Outcome)
 ENDS = {
     "connected": "connected",
     "referred": "referred",
@@ -40,7 +36,7 @@ class ScenarioError(Exception):
 class StaffScript:
     """What one person's phone does, and what they say once connected."""
 
-    outcome: str = DEFAULT_OUTCOME
+    outcome: Outcome = "accepts"
     says: tuple[str, ...] = ()
     hangs_up: bool = False
 
@@ -97,18 +93,17 @@ def _number(text: str) -> str:
     return "".join(c for c in text if c in "+0123456789") if not text.startswith("sip:") else text
 
 
-def _staff(what: str | Sequence[Any]) -> StaffScript:
-    if isinstance(what, str):
-        return StaffScript(_outcome(what))
-    outcome, *acts = what
+def _staff(what: str | list[Any]) -> StaffScript:
+    script: list[Any] = [what] if isinstance(what, str) else what
+    outcome, acts = script[0], script[1:]
     says = tuple(act["says"] for act in acts if isinstance(act, dict) and "says" in act)
     return StaffScript(_outcome(outcome), says, any(isinstance(act, dict) and "hangs_up" in act for act in acts))
 
 
-def _outcome(text: str) -> str:
+def _outcome(text: str) -> Outcome:
     if text not in OUTCOMES:
         raise ScenarioError(f"a phone cannot {text!r}; it can: {', '.join(OUTCOMES)}")
-    return text
+    return cast(Outcome, text)
 
 
 def misfits(scenario: Scenario, flow: Flow) -> list[str]:
@@ -118,25 +113,6 @@ def misfits(scenario: Scenario, flow: Flow) -> list[str]:
     missing = [f"no person {name!r}" for name in scenario.staff if name not in people]
     rule = scenario.expect.get("rule")
     return missing + ([f"no rule {rule!r}"] if rule and rule not in rules else [])
-
-
-def moment_at(flow: Flow, text: str) -> datetime:
-    """An office time such as `Tue 10 Nov 2026 10:15am` or `Fri 4:55pm`; a weekday alone is one of an ordinary week.
-
-    Raises `read.Unreadable`.
-    """
-    weekday, day, minute = read.moment(text)
-    zone = ZoneInfo(flow.office.timezone)
-    if day is None:
-        weeks = (ORDINARY_MONDAY + timedelta(weeks=n) for n in range(53))
-        monday = next((m for m in weeks if not _exceptional(flow, m, zone)), ORDINARY_MONDAY)
-        day = monday + timedelta(days=weekday)
-    return datetime.combine(day, time(minute // 60, minute % 60), zone)
-
-
-def _exceptional(flow: Flow, monday: date, zone: ZoneInfo) -> bool:
-    noons = (datetime.combine(monday + timedelta(days=n), time(12), zone) for n in range(7))
-    return any(on_dates(flow, exception.dates, noon) for noon in noons for exception in flow.exceptions)
 
 
 # ---- the parties -----------------------------------------------------------------------------------------------------
@@ -176,11 +152,11 @@ def staff_party(script: StaffScript) -> phone.Party:
 
 
 def faults(control: Mapping[str, Mapping[str, str]]) -> list[phone.Fault]:
-    """What a negative control takes away."""
-    return [_fault(kind, given) for kind, given in control.items()]
+    """What a negative control takes away at the carrier (`lose_card` is the receiver's, see `world`)."""
+    return [_fault(kind, given) for kind, given in control.items() if kind != LOSE_CARD]
 
 
-def _fault(kind: str, given: Mapping[str, str]) -> phone.Fault:
+def _fault(kind: str, given: Mapping[str, Any]) -> phone.Fault:
     match kind:
         case "lose_frame":
             return phone.LoseFrame(given["leg"], given["direction"], given["saying"])

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -21,10 +21,11 @@ from flowengine.call.report import report
 from flowengine.flow.model import Flow
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import Flowbook
-from flowengine.sandbox import carrier0 as phone
+from flowengine.sandbox import carrier as phone
 from flowengine.sandbox.agent import AgentBehaviour, Misbehaviour, RefusesConnections, VoiceAgent
 from flowengine.sandbox.clock import PacedLoop, pinned_clock
-from flowengine.sandbox.scenario import Scenario, StaffScript, caller_party, faults, judge, staff_party
+from flowengine.sandbox.receiver import Receiver
+from flowengine.sandbox.scenario import LOSE_CARD, Scenario, StaffScript, caller_party, faults, judge, staff_party
 from flowengine.sandbox.transcriber import StreamingService
 from flowengine.settings import Settings
 
@@ -58,10 +59,10 @@ class World:
     carrier: phone.Carrier
     agent: VoiceAgent
     transcriber: StreamingService
+    receiver: Receiver
     clock: LoopClock
     flow: Flow
     loop: PacedLoop
-    address: str
 
 
 @asynccontextmanager
@@ -85,7 +86,8 @@ async def running(
             behaviour=options.behaviour,
             faults=faults(scenario.control) if options.control else (),
         )
-        await asyncio.gather(agent.start(), transcriber.start(), carrier.start())
+        receiver = Receiver(refusing=options.control and LOSE_CARD in scenario.control)
+        await asyncio.gather(agent.start(), transcriber.start(), carrier.start(), receiver.start())
         settings = Settings(
             public_url=PUBLIC,
             desk_url=address,
@@ -99,14 +101,29 @@ async def running(
             streaming_url=transcriber.url,
         )
         clock = LoopClock(now)
-        flows = Flowbook({flow_file: text})
+        flows = Flowbook({flow_file: text}, _Receivers(receiver.url))
         engine = build(settings, flows, clock, phrases=None, private_webhooks=True)
         flow = next(iter(flows.flows.values()))
         async with _served(engine, server_socket):
             _connect(carrier, flow, scenario)
-            yield World(engine, carrier, agent, transcriber, clock, flow, loop, address)
-            await engine.calls.close()
-        await asyncio.gather(carrier.stop(), agent.stop(), transcriber.stop())
+            yield World(engine, carrier, agent, transcriber, receiver, clock, flow, loop)
+        await asyncio.gather(carrier.stop(), agent.stop(), transcriber.stop(), receiver.stop())
+
+
+class _Receivers(Mapping[str, str]):
+    """Every `${NAME}` of a flow leads to the emulated receiver."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+
+    def __getitem__(self, name: str) -> str:
+        return self._url
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(())
+
+    def __len__(self) -> int:
+        return 0
 
 
 @contextlib.contextmanager
@@ -128,7 +145,7 @@ async def _served(engine: Engine, listener: socket.socket) -> AsyncIterator[None
         access_log=False,
     )
     server = uvicorn.Server(config)
-    server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]  # the sandbox's owner handles signals
+    server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]  # the sandbox's owner handles signals
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:
         if task.done():

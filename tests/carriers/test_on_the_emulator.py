@@ -149,7 +149,7 @@ async def office(settings: Settings, behaviour: phone.Behaviour) -> AsyncIterato
             app, log_level="critical", lifespan="off", ws="websockets-sansio", ws_ping_interval=None
         )
         server = uvicorn.Server(config)
-        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign]
+        server.capture_signals = contextlib.nullcontext  # type: ignore[method-assign, assignment]
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         while not server.started:  # noqa: ASYNC110  # uvicorn has no event for it
             await asyncio.sleep(0.01)
@@ -166,7 +166,7 @@ async def office(settings: Settings, behaviour: phone.Behaviour) -> AsyncIterato
             await serving
 
 
-ONE_CALL = [
+ONE_CALL: list[phone.Act] = [
     phone.Says("My crown just fell out."),
     phone.Waits(20.0),
     phone.Says("Thank you so much."),
@@ -198,9 +198,9 @@ async def test_a_cancelled_phone_stops_ringing_and_a_gone_caller_is_noticed(sett
         carrier.add_phone(DANA, phone.staff("no answer"))
         caller = phone.caller([phone.Waits(9.0), phone.HangsUp()])
         await carrier.ring_in(caller, from_="+13125550177", to=NUMBER)
-        [created] = {event for event in desk.events if isinstance(event, LegCreated)}
+        [ref] = {event.ref for event in desk.events if isinstance(event, LegCreated)}
         client = desk.company.client
-        await client.perform("c1", CancelLeg(LEG, created.ref), desk.post, desk.at)
+        await client.perform("c1", CancelLeg(LEG, ref), desk.post, desk.at)
         await carrier.settle()
         assert [event.outcome for event in desk.events if isinstance(event, LegEnded)] == ["cancelled"]
         desk.events.clear()

@@ -160,8 +160,8 @@ async def house(folder: Path, url: str = "http://127.0.0.1:8000") -> AsyncIterat
 async def eventually(holds: Callable[[], object]) -> None:
     """Waits until something holds that nobody announces."""
     async with asyncio.timeout(30):
-        while not holds():
-            await asyncio.sleep(0.01)  # noqa: ASYNC110
+        while not holds():  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
 
 
 class Server:

@@ -67,6 +67,16 @@ async def test_a_call_that_was_cut_off_does_not_ring_for_ever(desk: House, visit
     assert "Ringing Dana" not in page
 
 
+async def test_a_long_call_stays_live_however_many_came_after(desk: House, visitor: Visit) -> None:
+    await desk.call("long")
+    await desk.show(card("long", status="connected", status_text="Connected with Dana"))
+    for number in range(101):
+        await desk.call(f"c{number}")
+        await desk.end(f"c{number}", "receptionist")
+    page = await enter(await visitor(), desk.access.office_link(FLOW, 600))
+    assert page.index("Connected with Dana") < page.index('id="past"')
+
+
 async def test_the_page_of_a_handoff_has_card_and_transcript(desk: House, visitor: Visit) -> None:
     await desk.call()
     await desk.say("agent", "How can I help?", 3.0)

@@ -172,6 +172,8 @@ def test_a_shared_file_that_is_no_text_or_cannot_be_had() -> None:
     shared = text(("flow: small", "flow: small\nshared: other.yaml"))
     assert [d.code for d in check_flow(shared, "small.yaml", load=refuse)[1]] == ["empty-file"]
     assert [d.code for d in check_flow(shared, "small.yaml")[1]] == ["shared-file"]
+    told = check_flow(shared, "small.yaml", load=lambda _: b"\xe9".decode())[1]
+    assert [(d.code, "not UTF-8" in d.message) for d in told] == [("shared-file", True)]
 
 
 def test_inline_people_get_a_key_of_their_own() -> None:

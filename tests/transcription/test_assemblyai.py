@@ -173,6 +173,28 @@ async def test_nothing_is_lost_and_nothing_comes_faster_than_real_time() -> None
     assert all(at - began >= 0.1 * n - 0.15 for n, (at, _) in enumerate(arrived))
 
 
+async def test_what_comes_late_is_caught_up_in_the_next_silence() -> None:
+    arrived: dict[bytes, float] = {}
+
+    async def story(connection: ServerConnection) -> None:
+        await tell(connection, "Begin")
+        async for message in connection:
+            if isinstance(message, bytes):
+                arrived.setdefault(message[:1], time())
+            else:
+                await tell(connection, "Termination")
+
+    async with tricks(story) as url:
+        transcript, _ = await listening(url)
+        await begun(transcript)
+        transcript.hear(b"\x10" * 12_000)  # one and a half seconds at once, from a network that had stalled
+        await say(transcript, "", then=3.0)
+        transcript.hear(b"\x20" * 800)
+        spoken = time()
+        await transcript.close()
+    assert arrived[b"\x20"] - spoken < 0.6
+
+
 async def test_a_partial_is_replaced_by_the_next_of_its_turn() -> None:
     async with emulator() as service:
         transcript, page = await listening(service.url)
@@ -258,6 +280,27 @@ async def test_a_drop_is_a_gap_and_the_transcript_goes_on() -> None:
         assert page.finals == ["Before the gap", "After the gap"]
         turns = {line.text: line.turn for line in page.lines if line.final}
         assert turns["Before the gap"] < turns["After the gap"], "the numbers of turns go on"
+
+
+async def test_a_service_that_ends_by_itself_is_followed_by_one_that_is_heard_out() -> None:
+    async def short(connection: ServerConnection) -> None:
+        await tell(connection, "Begin")
+        await tell(connection, "Termination")
+
+    async def patient(connection: ServerConnection) -> None:
+        await tell(connection, "Begin")
+        async for message in connection:
+            if isinstance(message, str):
+                await asyncio.sleep(1)
+                await tell(connection, "Turn", turn_order=0, transcript="Goodbye", end_of_turn=True)
+                await tell(connection, "Termination")
+
+    async with tricks(short, patient) as url:
+        transcript, page = await listening(url)
+        await asyncio.sleep(2)
+        await transcript.close()
+    assert page.gaps == [True, False]
+    assert page.finals == ["Goodbye"]
 
 
 async def test_an_open_turn_ends_with_the_connection() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 from flowengine.sandbox.carrier.amd import tell_verdict
 from flowengine.sandbox.carrier.conference import Joining, Member, RoomRefuses
@@ -103,7 +104,8 @@ async def _leaves(leg: Leg, member: Member, star: bool) -> None:
     with leg.listening_for_keys() as keys:
         pressed = asyncio.create_task(_pressed(keys, "*"))
         try:
-            await asyncio.wait({member.told_to_leave, pressed}, return_when=asyncio.FIRST_COMPLETED)
+            either: list[asyncio.Future[Any]] = [member.told_to_leave, pressed]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
         finally:
             pressed.cancel()
 
@@ -173,7 +175,9 @@ async def _phones(on: Interpreter, verb: Verb, nouns: Sequence[Verb], document: 
     finally:
         for child in children:
             if child in leg.children and not child.record.over:
-                child.end("completed" if child.answered.is_set() else "canceled", 200 if child.answered.is_set() else 487)
+                child.end(
+                    "completed" if child.answered.is_set() else "canceled", 200 if child.answered.is_set() else 487
+                )
 
 
 def _address(noun: Verb) -> str:
@@ -196,9 +200,7 @@ def _child(on: Interpreter, noun: Verb, caller_id: str, document: Document) -> L
         status_method=noun.get("statusCallbackMethod", "POST"),
         status_events=tuple(noun.get("statusCallbackEvent", "completed").split()),
     )
-    child = exchange.new_leg(
-        direction="outbound-dial", from_=caller_id, to=address, orders=orders, parent=leg, sip=sip
-    )
+    child = exchange.new_leg(direction="outbound-dial", from_=caller_id, to=address, orders=orders, parent=leg, sip=sip)
     if "machineDetection" in noun.attributes and noun.get("amdStatusCallback"):
         exchange.spawn(_detected(child, noun, document))
     return child
@@ -244,9 +246,9 @@ async def _race(tasks: dict[asyncio.Task[bool], Leg]) -> Leg | None:
             tasks[task].end("canceled", 487)
 
 
-async def _ring(on: Interpreter, child: Leg, timeout: float) -> bool:
+async def _ring(on: Interpreter, child: Leg, seconds: float) -> bool:
     """Whether the child answers; it may be ended by others meanwhile."""
-    ringing = asyncio.create_task(on.exchange.ring(child, timeout))
+    ringing = asyncio.create_task(on.exchange.ring(child, seconds))
     over = asyncio.create_task(child.finished.wait())
     try:
         await asyncio.wait({ringing, over}, return_when=asyncio.FIRST_COMPLETED)

@@ -207,8 +207,8 @@ class Exchange:
         self._next_slot = slot + 1.0 / self.behaviour.calls_per_second
         return slot - now
 
-    async def ring(self, leg: Leg, timeout: float, queued: float = 0.0) -> bool:
-        """Dial and let it ring `timeout` seconds and the five the carrier adds. Whether somebody picked up."""
+    async def ring(self, leg: Leg, seconds: float, queued: float = 0.0) -> bool:
+        """Dial and let it ring for `seconds` and the five the carrier adds. Whether somebody picked up."""
         await asyncio.sleep(queued)
         pickup = leg.party.pickup
         leg.enter("initiated")
@@ -220,7 +220,7 @@ class Exchange:
         if leg.record.over:
             return False
         leg.enter("ringing")
-        rings = timeout + RINGS_LONGER
+        rings = seconds + RINGS_LONGER
         answered = pickup.outcome == "answers" and pickup.after < rings
         await asyncio.sleep(pickup.after if answered else rings)
         if answered:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from flowengine.sandbox.carrier.behaviour import (
     CutStream,
@@ -30,18 +30,16 @@ class Faults:
         self.done: list[Fault] = []
 
     def loses_callback(self, url: str) -> bool:
-        return any(
-            [self._is_nth(f, f.nth) for f in self._faults if isinstance(f, LoseCallback) and f.path in url]
-        )  # a list, so that every fault counts this request
+        return self._any((f, f.nth) for f in self._faults if isinstance(f, LoseCallback) and f.path in url)
 
     def loses_mark(self) -> bool:
-        return any([self._is_nth(f, f.nth) for f in self._faults if isinstance(f, LoseMark)])
+        return self._any((f, f.nth) for f in self._faults if isinstance(f, LoseMark))
 
     def loses_key(self, digit: str) -> bool:
-        return any([self._is_nth(f, None) for f in self._faults if isinstance(f, LoseKey) and f.digit == digit])
+        return self._any((f, None) for f in self._faults if isinstance(f, LoseKey) and f.digit == digit)
 
     def loses_stop(self) -> bool:
-        return any([self._is_nth(f, None) for f in self._faults if isinstance(f, LoseStop)])
+        return self._any((f, None) for f in self._faults if isinstance(f, LoseStop))
 
     def rest_error(self, method: str, path: str) -> RestAnswers | None:
         matching = [f for f in self._faults if isinstance(f, RestAnswers) and f.path in path and f.method == method]
@@ -49,7 +47,7 @@ class Faults:
 
     def rest_silent(self, method: str, path: str) -> bool:
         matching = [f for f in self._faults if isinstance(f, RestSilent) and f.path in path and f.method == method]
-        return any([self._is_nth(f, f.nth) for f in matching])
+        return self._any((f, f.nth) for f in matching)
 
     def cut_after(self) -> float | None:
         """Seconds after which the stream that opens now breaks; None for never."""
@@ -62,7 +60,7 @@ class Faults:
         return [f for f in wanted if f not in self.done]
 
     def lose_frame(self, fault: LoseFrame, audio: bytearray, words: Sequence[Word], offset: int = 0) -> bool:
-        """Do it, if `words` say what it is about and that sound is in `audio`. `words` count from `offset` before it."""
+        """Do it, if `words` say it and their sound is in `audio`, which begins at `offset` of their count."""
         for word in phrase_at(words, fault.saying):
             at = word.start + (word.end - word.start) // 2 // FRAME * FRAME - offset
             if 0 <= at < len(audio):
@@ -80,6 +78,10 @@ class Faults:
         for fault in losses:
             self.lose_frame(fault, damaged, words)
         return bytes(damaged)
+
+    def _any(self, counted: Iterable[tuple[Fault, int | None]]) -> bool:
+        """Whether one of these happens now. Each of them counts this occasion."""
+        return sum(self._is_nth(fault, nth) for fault, nth in counted) > 0
 
     def _is_nth(self, fault: Fault, nth: int | None) -> bool:
         self._seen[fault] += 1

@@ -79,7 +79,7 @@ def _utterances(heard: bytes | bytearray, labels: Sequence[str]) -> list[_Stretc
 
 
 def _back(labels: Sequence[str], start: int, floor: int, word: Word) -> int:
-    """Where an utterance whose first words are damaged began: the sound just before its first intact word is its own."""
+    """Where an utterance whose first words are damaged began: sound just before its first intact word is its own."""
     if word.index == 0:
         return start
     least = max(floor, start - _WORD)

@@ -18,7 +18,24 @@ from flowengine.sandbox.speech import SILENCE
 if TYPE_CHECKING:
     from flowengine.sandbox.carrier.leg import Leg
 
-__all__ = ["END", "FatalError", "Goto", "Interpreter", "Outcome", "fetch", "inline"]
+__all__ = [
+    "END",
+    "FatalError",
+    "Goto",
+    "Handler",
+    "Inline",
+    "Interpreter",
+    "Outcome",
+    "Step",
+    "cancelled_by_hang_up",
+    "do_hangup",
+    "do_pause",
+    "do_play",
+    "do_redirect",
+    "do_reject",
+    "do_say",
+    "fetch",
+]
 
 APOLOGY = "We are sorry. An application error has occurred. Goodbye."
 _QUIET_FIRST = frozenset({"Reject", "Redirect", "Pause"})  # as first verbs these need not answer the call
@@ -34,12 +51,20 @@ class Goto:
     more: Form = ()
 
 
+@dataclass(frozen=True, slots=True)
+class Inline:
+    """TwiML that came with a REST request: it has no base."""
+
+    twiml: str
+
+
 class _End:
     """Hang up."""
 
 
 END = _End()
-Outcome = Goto | Document | _End | None  # of a verb; None: go on with the next
+Step = Goto | Inline | Document
+Outcome = Step | _End | None  # of a verb; None: go on with the next
 Handler = Callable[["Interpreter", Verb, Document], Awaitable[Outcome]]
 
 
@@ -58,17 +83,23 @@ async def fetch(leg: Leg, goto: Goto) -> Document:
         document, unknown = read_answer(answer.content_type, answer.body, answer.url)
     except (Unreachable, TwimlError) as trouble:
         raise FatalError(trouble.code, trouble.text, goto.url) from trouble
+    return _known(leg, document, unknown)
+
+
+def _known(leg: Leg, document: Document, unknown: Sequence[str]) -> Document:
     for text in unknown:
         leg.exchange.warn(12200, leg.sid, text)
     return document
 
 
-def inline(leg: Leg, twiml: str) -> Document:
-    """TwiML that came with a REST request: no base. Raises `TwimlError`."""
-    document, unknown = read(twiml)
-    for text in unknown:
-        leg.exchange.warn(12200, leg.sid, text)
-    return document
+async def _load(leg: Leg, step: Step) -> Document:
+    match step:
+        case Goto():
+            return await fetch(leg, step)
+        case Inline(twiml):
+            return _known(leg, *read(twiml))
+        case Document():
+            return step
 
 
 class Interpreter:
@@ -91,7 +122,7 @@ class Interpreter:
 
     # ---- whole programs
 
-    async def main(self, start: Goto | Document) -> None:
+    async def main(self, start: Step) -> None:
         """A leg's life under documents: at the end of the last one it is hung up."""
         try:
             await self.run(start)
@@ -101,19 +132,19 @@ class Interpreter:
             await self.say(APOLOGY)
         self.leg.end("completed")
 
-    async def run(self, start: Goto | Document) -> Outcome:
+    async def run(self, start: Step) -> Outcome:
         """Runs until a document ends: None when it was exhausted, END when it hung up. Raises `FatalError`."""
         step: Outcome = start
-        while isinstance(step, Goto | Document):
+        while isinstance(step, Goto | Inline | Document):
             step = await self._guarded(step)
         return step
 
-    async def _guarded(self, step: Goto | Document) -> Outcome:
+    async def _guarded(self, step: Step) -> Outcome:
         """One document; a fatal error continues at the fallback URL, once (twilio.md 1.5)."""
         try:
             return await self._document(step)
         except TwimlError as trouble:
-            url = (step.base if isinstance(step, Document) else step.url) or ""
+            url = step.url if isinstance(step, Goto) else ""
             return self._fall_back(FatalError(trouble.code, trouble.text, url))
         except FatalError as trouble:
             return self._fall_back(trouble)
@@ -127,8 +158,8 @@ class Interpreter:
         more = [("ErrorCode", str(trouble.code)), ("ErrorUrl", trouble.url)]
         return Goto(orders.fallback_url, orders.fallback_method, more)
 
-    async def _document(self, step: Goto | Document) -> Outcome:
-        document = await fetch(self.leg, step) if isinstance(step, Goto) else step
+    async def _document(self, step: Step) -> Outcome:
+        document = await _load(self.leg, step)
         await asyncio.sleep(self.exchange.behaviour.document_gap_seconds)
         for verb in document.verbs:
             if self._allowed is not None and verb.name not in self._allowed:
@@ -144,9 +175,9 @@ class Interpreter:
         """One verb, the call answered for it unless it is one of the few that come before the answer."""
         first, self._first = self._first, False
         rings_on = verb.name == "Dial" and verb.flag("answerOnBridge", False)
-        if not (first and (verb.name in _QUIET_FIRST or rings_on)):
-            self.leg.answer()
-        elif verb.name == "Pause" and not self.exchange.behaviour.pause_first_rings:
+        if not (first and (verb.name in _QUIET_FIRST or rings_on)) or (
+            verb.name == "Pause" and not self.exchange.behaviour.pause_first_rings
+        ):
             self.leg.answer()
         return await self.handlers[verb.name](self, verb, document)
 

@@ -1,4 +1,4 @@
-"""One party's connection: its state, its 20 ms, its callbacks. What it does is its program, a task that can be replaced."""
+"""One party's connection: its state, its 20 ms, its callbacks. What it does is its program, a replaceable task."""
 
 from __future__ import annotations
 

@@ -125,7 +125,7 @@ class _NoPong(ClientConnection):
 
 
 class MediaStream:
-    """One stream of one leg, from the upgrade to the close. `run` is its whole life; the rest may be called any time."""
+    """One stream of one leg, from the upgrade to the close. `run` is its whole life."""
 
     def __init__(
         self,
@@ -150,6 +150,10 @@ class MediaStream:
         self._stopping = False
         self._sequence = self._chunks = self._ticks = 0
         self._reported: set[int] = set()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stopping
 
     # ---- its life
 
@@ -337,7 +341,7 @@ class MediaStream:
                 self.stop()
 
     def _obeyed(self, text: str) -> bool:
-        """Whether the message was exactly one of the three we know, for this stream; then it is done (twilio.md 3.2)."""
+        """Whether the message was exactly one of the three we know, for this stream; then it is done (3.2)."""
         try:
             match json.loads(text):
                 case {"event": "clear", "streamSid": self.info.sid, **more} if not more:
@@ -346,9 +350,12 @@ class MediaStream:
                     not more and not rest
                 ):
                     self.playback.mark(name)
-                case {"event": "media", "streamSid": self.info.sid, "media": {"payload": str(data), **rest}, **more} if (
-                    not more and not rest
-                ):
+                case {
+                    "event": "media",
+                    "streamSid": self.info.sid,
+                    "media": {"payload": str(data), **rest},
+                    **more,
+                } if not more and not rest:
                     self.playback.add(base64.b64decode(data, validate=True))
                 case _:
                     return False

@@ -183,9 +183,7 @@ class _Person:
 
     def listens_for(self, words: str, within: float) -> Generator[Turn]:
         wanted, until = " ".join(words.split()).casefold(), self.ear.now + within
-        yield from self.waits(
-            lambda: self.ear.now >= until or wanted in self.ear.text_since(self._listens_from)
-        )
+        yield from self.waits(lambda: self.ear.now >= until or wanted in self.ear.text_since(self._listens_from))
         self._listens_from = len(self.ear.words)
 
     def says(self, text: str) -> Generator[Turn]:
@@ -258,12 +256,14 @@ def staff(
     """A phone at work. It rings `after` seconds before it is picked up (refused at once when busy).
 
     accepts: presses `key` ("1") when asked to, and does `acts` once somebody is in the room with her. declined: presses
-    `key` ("2"). voicemail: a greeting, a beep, and silence. `hangs_up_after`: seconds after picking up, whatever happens.
+    `key` ("2"). voicemail: a greeting, a beep, and silence. `hangs_up_after`: seconds after picking up, come what may.
     """
 
     def accepts(person: _Person) -> Iterator[Turn]:
         yield from _answers(person, hello, key or "1", lambda: person.ear.joined)
-        yield from person.waits(lambda: person.ear.now >= person.ear.joined_at + SETTLES and person.ear.free_for(SETTLES))
+        yield from person.waits(
+            lambda: person.ear.now >= person.ear.joined_at + SETTLES and person.ear.free_for(SETTLES)
+        )
         for n, act in enumerate(acts):
             first = n == 0 and isinstance(act, Says)
             yield from person.does(Says(act.text, wait=False) if first and isinstance(act, Says) else act, patience)

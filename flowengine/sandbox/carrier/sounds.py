@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import tempfile
-from pathlib import Path
 
 from flowengine.sandbox.carrier.twiml import TwimlError
 from flowengine.sandbox.carrier.webhooks import Webhooks
@@ -30,6 +29,11 @@ async def fetch_sound(webhooks: Webhooks, url: str) -> bytes:
         return answer.body + b"\xff" * (-len(answer.body) % FRAME)
     if answer.content_type not in _WAV:
         raise TwimlError(12300, f"cannot play {answer.content_type!r}")
+    return _decoded(answer.body)
+
+
+def _decoded(wav: bytes) -> bytes:
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
-        Path(file.name).write_bytes(answer.body)
+        file.write(wav)
+        file.flush()
         return read_wav(file.name)

@@ -1,4 +1,4 @@
-"""TwiML as the carrier reads it: a document becomes verbs, and what it does not know becomes a warning, not an error."""
+"""TwiML as the carrier reads it: a document becomes verbs; what it does not know is a warning, not an error."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class Document:
     base: str | None = None
 
     def resolve(self, url: str) -> str:
-        """`url` as an absolute one. Raises `TwimlError` 11100 for a relative one in TwiML without a base (twiml.md 2)."""
+        """`url` as an absolute one. Raises `TwimlError` 11100 for a relative one in TwiML without a base."""
         if urlsplit(url).scheme in ("http", "https"):
             return url
         if self.base is None:
@@ -241,7 +241,7 @@ def read(body: bytes | str, base: str | None = None) -> tuple[Document, list[str
 
 
 def read_answer(content_type: str, body: bytes, url: str) -> tuple[Document, list[str]]:
-    """What an HTTP answer means (twilio.md 1.2). Raises `TwimlError`, 12300 for a type that is neither text nor sound."""
+    """What an HTTP answer means (twilio.md 1.2). Raises `TwimlError`, 12300 for a type that is no text nor sound."""
     if content_type in _XML_TYPES:
         if not body:
             raise TwimlError(11770, "empty body")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Any
 
 from flowengine.sandbox.carrier.dial import do_dial
 from flowengine.sandbox.carrier.interpreter import (
@@ -132,7 +133,8 @@ async def _finishing_key(tape: _Tape, keys: asyncio.Queue[str], finish: str) -> 
     while not tape.full.done():
         key = asyncio.create_task(keys.get())
         try:
-            await asyncio.wait({tape.full, key}, return_when=asyncio.FIRST_COMPLETED)
+            either: list[asyncio.Future[Any]] = [tape.full, key]
+            await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
             if key.done() and key.result() in finish:
                 return key.result()
         finally:
@@ -275,17 +277,17 @@ async def _referred(on: Interpreter, target: str) -> tuple[str, int]:
 
 
 HANDLERS: dict[str, Handler] = {
-        "Connect": do_connect,
-        "Dial": do_dial,
-        "Gather": do_gather,
-        "Hangup": do_hangup,
-        "Pause": do_pause,
-        "Play": do_play,
-        "Record": do_record,
-        "Redirect": do_redirect,
-        "Refer": do_refer,
-        "Reject": do_reject,
-        "Say": do_say,
-        "Start": do_start,
-        "Stop": do_stop,
+    "Connect": do_connect,
+    "Dial": do_dial,
+    "Gather": do_gather,
+    "Hangup": do_hangup,
+    "Pause": do_pause,
+    "Play": do_play,
+    "Record": do_record,
+    "Redirect": do_redirect,
+    "Refer": do_refer,
+    "Reject": do_reject,
+    "Say": do_say,
+    "Start": do_start,
+    "Stop": do_stop,
 }

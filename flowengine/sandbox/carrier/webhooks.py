@@ -1,4 +1,4 @@
-"""The carrier's requests to the application: signed over the public URL, timed, retried and redirected as documented."""
+"""The carrier's requests to the application: signed over the public URL, timed, retried, redirected as documented."""
 
 from __future__ import annotations
 

@@ -1,0 +1,40 @@
+"""The emulated Twilio: a carrier on loopback sockets, as strict as the vendor, and the people on its phones."""
+
+from flowengine.sandbox.carrier.behaviour import (
+    Behaviour,
+    CutStream,
+    Fault,
+    LoseCallback,
+    LoseFrame,
+    LoseKey,
+    LoseMark,
+    LoseStop,
+    RestAnswers,
+    RestSilent,
+)
+from flowengine.sandbox.carrier.heard import Segment
+from flowengine.sandbox.carrier.party import (
+    Act,
+    HangsUp,
+    Interrupts,
+    Line,
+    Party,
+    Pickup,
+    Plays,
+    Presses,
+    Says,
+    Turn,
+    Until,
+    Waits,
+    caller,
+    staff,
+)
+from flowengine.sandbox.carrier.records import CallRecord, Recording, Referral, Warning
+from flowengine.sandbox.carrier.server import Carrier
+from flowengine.sandbox.carrier.webhooks import Request
+
+__all__ = [
+    "Act", "Behaviour", "CallRecord", "Carrier", "CutStream", "Fault", "HangsUp", "Interrupts", "Line", "LoseCallback",
+    "LoseFrame", "LoseKey", "LoseMark", "LoseStop", "Party", "Pickup", "Plays", "Presses", "Recording", "Referral",
+    "Request", "RestAnswers", "RestSilent", "Says", "Segment", "Turn", "Until", "Waits", "Warning", "caller", "staff",
+]  # fmt: skip
