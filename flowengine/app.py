@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -46,12 +47,16 @@ class Engine:
     flows: Flowbook
 
     async def warm(self, clock: Clock) -> None:
-        """Renders the fixed sentences of every flow ahead of the first call; what fails is spoken by the carrier later."""
+        """Renders the fixed sentences of every flow ahead of the first call;
+        what fails is spoken by the carrier later.
+        """
         wanted = [
             (text, flow.receptionist.voice)
             for flow in self.flows.flows.values()
             for text in (FILLER, *fixed_sentences(flow, clock.now()))
         ]
+        for flow in self.flows.flows.values():
+            await asyncio.to_thread(_music, flow, flow.hold.music)  # made once; a call must not wait for it
         await self.phrasebook.warm(wanted)
 
 
@@ -80,7 +85,7 @@ def build(
         phrasebook=phrasebook,
         music=_music,
     )
-    calls = LiveCalls(ports, flows.by_number, new_id=new_id)
+    calls = LiveCalls(ports, flows, new_id=new_id)
     access = Access(settings.secret_key, clock, bus, settings.desk_url)
 
     @asynccontextmanager

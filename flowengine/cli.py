@@ -1,4 +1,6 @@
-"""The command line: parse arguments, call one function, print, return the exit code (0 clean, 1 findings, 2 could not)."""
+"""The command line: parse arguments, call one function, print, return
+the exit code (0 clean, 1 findings, 2 could not).
+"""
 
 from __future__ import annotations
 
@@ -93,10 +95,12 @@ def _print_findings(found: list[Diagnostic], texts: Mapping[str, str], form: str
         lines = texts.get(diagnostic.file, "").splitlines()
         click.echo(render_full(diagnostic, lines) if form == "full" else render_concise(diagnostic))
     errors, warnings = (sum(d.severity == s for d in found) for s in ("error", "warning"))
-    click.echo(
-        f"{len(texts)} file{'s' * (len(texts) != 1)}: {errors} error{'s' * (errors != 1)}, {warnings} warning{'s' * (warnings != 1)}",
-        err=True,
-    )
+    counts = ", ".join(_count(n, what) for n, what in ((len(texts), "file"), (errors, "error"), (warnings, "warning")))
+    click.echo(counts, err=True)
+
+
+def _count(number: int, what: str) -> str:
+    return f"{number} {what}{'s' * (number != 1)}"
 
 
 @main.command()
@@ -267,10 +271,8 @@ async def _serve(settings: Settings, flows: Flowbook, host: str, port: int) -> N
     )
     warming = asyncio.create_task(engine.warm(clock))
     for flow in flows.flows.values():
-        click.echo(
-            f"{flow.office.name}: {', '.join(flow.office.phone_numbers)}  desk: {engine.access.office_link(flow.key, 12 * 3600)}",
-            err=True,
-        )
+        numbers, link = ", ".join(flow.office.phone_numbers), engine.access.office_link(flow.key, 12 * 3600)
+        click.echo(f"{flow.office.name}: {numbers}  desk: {link}", err=True)
     await DrainingServer(config, engine.calls).serve()
     warming.cancel()
 
@@ -323,10 +325,9 @@ def replay_command(call: str, flow_file: str | None, as_json: bool) -> None:
             for line in tell(flow, step):
                 click.echo(line)
     for step in differing:
-        click.echo(
-            f"differs at {step.event.at:.1f} s, {type(step.event).__name__}:\n  then {step.differs_from}\n  now  {encode_commands(step.commands)}",
-            err=True,
-        )
+        where = f"differs at {step.event.at:.1f} s, {type(step.event).__name__}:"
+        now = encode_commands(step.commands)
+        click.echo("\n".join((where, f"  then {step.differs_from}", f"  now  {now}")), err=True)
     click.echo(f"{len(steps)} events, {len(differing) or 'no'} difference{'s' * (len(differing) != 1)}", err=True)
     raise SystemExit(1 if differing else 0)
 

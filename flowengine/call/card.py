@@ -1,4 +1,6 @@
-"""The context card and the spoken briefing: deterministic from what the call knows, better when the agent's sentence comes."""
+"""The context card and the spoken briefing: deterministic from what the
+call knows, better when the agent's sentence comes.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""What a call comes to when no person takes it: a message, a callback, voicemail, the receptionist again, or the end."""
+"""What a call comes to when no person takes it: a message, a callback,
+voicemail, the receptionist again, or the end.
+"""
 
 from __future__ import annotations
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-# ---- documents: what the carrier is told a leg should do next ---------------------------------------------------------
+# ---- documents: what the carrier is told a leg should do next ------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class ConnectCaller:
-    """The caller's audio comes to us and ours goes to the caller; `say` is spoken by the carrier first, if not empty."""
+    """The caller's audio comes to us and ours goes to the caller; `say`
+    is spoken by the carrier first, if not empty.
+    """
 
     stream: int
     say: str = ""
@@ -58,7 +60,9 @@ class ReferCaller:
 
 @dataclass(frozen=True, slots=True)
 class DialNumber:
-    """A cold dial: the caller is connected to `address`, which rings for `ring_seconds`. `caller_id` is the number shown."""
+    """A cold dial: the caller is connected to `address`, which rings for
+    `ring_seconds`. `caller_id` is the number shown.
+    """
 
     address: str
     ring_seconds: float
@@ -72,12 +76,7 @@ class HangUp:
     say: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Stay:
-    """The leg goes on with what it does (nothing to change)."""
-
-
-Document = ConnectCaller | JoinCaller | BriefStaff | JoinStaff | RecordCaller | ReferCaller | DialNumber | HangUp | Stay
+Document = ConnectCaller | JoinCaller | BriefStaff | JoinStaff | RecordCaller | ReferCaller | DialNumber | HangUp
 
 
 # ---- the carrier ---------------------------------------------------------------------------------------------------
@@ -241,8 +240,7 @@ class EndAgent:
 
 AgentCommand = StartAgent | TellAgent | AskAgent | AnswerTool | EndAgent
 
-
-# ---- people's screens, work to do, time --------------------------------------------------------------------------------
+# ---- people's screens, work to do, time -----------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,7 @@
 """Everything that can happen to a call, in the past tense; `at` is seconds since the call began.
 
-Events are the journal: a call's state is a fold over them. They hold JSON-native values only. An event with a `request` is a
+Events are the journal: a call's state is a fold over them. They hold JSON-native values only. An event with a
+`request` is a
 question from the carrier that must be answered with a document (`commands.Answer`).
 """
 
@@ -29,7 +30,9 @@ LegOutcome = Literal[
 
 @dataclass(frozen=True, slots=True)
 class CallArrived:
-    """A caller rings the office. `now` is the wall time in ISO 8601 with offset; every later moment is `now` plus `at`."""
+    """A caller rings the office. `now` is the wall time in ISO 8601 with
+    offset; every later moment is `now` plus `at`.
+    """
 
     at: float
     request: str

@@ -81,7 +81,8 @@ NOT_CONNECTED = "I'm sorry, the caller could not be connected. Thank you."
 def decide(
     flow: Flow, call: Call, fired: Fired, *, summary: str = "", next_step: str = "", cut_in: bool = True
 ) -> Step:
-    """A rule fired: who is rung is fixed now, the card is published, then what is missing is asked or the line is spoken.
+    """A rule fired: who is rung is fixed now, the card is published, then what is missing is asked or the line is
+    spoken.
 
     `cut_in` stops what the caller hears at this moment; the agent's own tool call lets it finish.
     """
@@ -488,7 +489,9 @@ def not_confirmed(flow: Flow, call: Call) -> Step:
 
 
 def give_up(flow: Flow, call: Call, released_as: str = "timed_out") -> Step:
-    """The list is exhausted or the wait too long: the named next step. An emergency's own sentence is repeated before it."""
+    """The list is exhausted or the wait too long: the named next step. An
+    emergency's own sentence is repeated before it.
+    """
     call, released = release_all(call, released_as, GIVEN_UP)
     step = closing.possible(call, running(call).then)
     outcome, status = closing.outcome_of(step)

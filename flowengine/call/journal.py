@@ -56,7 +56,9 @@ class Replayed:
 
 
 def replay(flow: Flow, events: Iterable[Event], journalled: Iterable[str | None] = ()) -> Iterator[Replayed]:
-    """Folds events into states and commands; `journalled` are the commands (`encode_commands`) recorded for each event."""
+    """Folds events into states and commands; `journalled` are the commands
+    (`encode_commands`) recorded for each event.
+    """
     call = Call()
     recorded = iter(journalled)
     for event in events:

@@ -31,7 +31,6 @@ from flowengine.call.commands import (
     PlayMusic,
     RecordCaller,
     StartTimer,
-    Stay,
     StopMusic,
     StopTimer,
 )
@@ -51,6 +50,7 @@ from flowengine.flow.fill import fill
 from flowengine.flow.hours import office_open
 from flowengine.flow.model import CallLongerThan, Flow, VoicemailStep
 
+Asking = e.CallerReturned | e.CallerLeftRoom | e.ReferAnswered | e.DialEnded
 Handler = Callable[[Flow, Call, Any], Step]
 
 MOST_STREAMS = 8  # a caller whose stream ends this often gets voicemail instead of another one
@@ -70,7 +70,7 @@ def step(flow: Flow, call: Call, event: e.Event) -> Step:
     call, commands = handler(flow, call, event) if handler else (call, ())
     request = getattr(event, "request", "")
     if request and not any(isinstance(c, Answer) and c.request == request for c in commands):
-        commands = (*commands, Answer(request, HangUp() if call.phase == Phase.ENDED else Stay()))
+        commands = (*commands, Answer(request, HangUp()))
     return call, commands
 
 
@@ -170,7 +170,7 @@ def stream_lost(flow: Flow, call: Call, event: e.MediaEnded) -> Step:
     return replace(call, caller_at="lost"), (CheckCaller(call.ref), StartTimer("back", BACK_SECONDS))
 
 
-def returned(flow: Flow, call: Call, event: e.CallerReturned) -> Step:
+def returned(flow: Flow, call: Call, event: Asking) -> Step:
     """The carrier asks what the caller gets now; the same answer for the same question twice."""
     match call.phase:
         case Phase.BRIDGING | Phase.CONNECTED:
@@ -462,7 +462,7 @@ def caller_left_room(flow: Flow, call: Call, event: e.CallerLeftRoom) -> Step:
             return failed, (Answer(event.request, document), *(c for c in commands if not isinstance(c, MoveCaller)))
         case Phase.RETURNING:
             return call, (Answer(event.request, call.heading or ConnectCaller(call.stream)),)
-    return call, (Answer(event.request, HangUp()),)
+    return returned(flow, call, event)
 
 
 def card_shown(flow: Flow, call: Call, event: e.CardShown) -> Step:
@@ -603,6 +603,10 @@ def _leave_staff(flow: Flow, call: Call, outcome: str) -> Step:
     return handoff.archive(flow, call, ended, status, (*released, *told))
 
 
+def over(flow: Flow, call: Call, event: Asking) -> Step:
+    return call, (Answer(event.request, HangUp()),)
+
+
 def late_answer(flow: Flow, call: Call, event: e.LegAnswered | e.StaffPressed) -> Step:
     return call, (Answer(event.request, HangUp(handoff.CALLER_GONE)),)
 
@@ -622,7 +626,10 @@ TRANSITIONS: dict[tuple[Phase, type], Handler] = {
     (Phase.ENDED, e.StaffPressed): late_answer,
     (Phase.ENDED, e.CallerHungUp): lambda flow, call, event: (call, ()),
     (Phase.ENDED, e.CallerMoveFailed): lambda flow, call, event: (call, ()),
-    (Phase.ENDED, e.CallerReturned): lambda flow, call, event: (call, (Answer(event.request, HangUp()),)),
+    (Phase.ENDED, e.CallerReturned): over,
+    (Phase.ENDED, e.CallerLeftRoom): over,
+    (Phase.ENDED, e.ReferAnswered): over,
+    (Phase.ENDED, e.DialEnded): over,
     (Phase.ENDED, e.MediaStarted): lambda flow, call, event: (call, ()),
     (Phase.ENDED, e.ToolCalled): lambda flow, call, event: (call, ()),
     (Phase.ENDED, e.TimerFired): lambda flow, call, event: (call, ()),
@@ -634,6 +641,8 @@ ANYWHERE: dict[type, Handler] = {
     e.MediaEnded: stream_lost,
     e.CallerReturned: returned,
     e.CallerLeftRoom: caller_left_room,
+    e.ReferAnswered: returned,
+    e.DialEnded: returned,
     e.CallerHungUp: hung_up,
     e.CallerMoveFailed: move_failed,
     e.MessageRecorded: lambda flow, call, event: closing.recorded(flow, call, event.request, event.url, event.seconds),

@@ -48,14 +48,16 @@ def prompt(flow: Flow, call: Call, situation: str = "") -> str:
 
 def _lines(flow: Flow, call: Call, situation: str) -> Iterator[str]:
     who = flow.receptionist
-    yield f"You are {who.name}, the automated receptionist of {flow.office.name}, on the telephone. Speak {who.languages[0]}."
+    yield f"You are {who.name}, the automated receptionist of {flow.office.name}, on the telephone."
+    yield f"Speak {who.languages[0]}."
     if who.manner:
         yield f"Manner: {who.manner}"
     if who.may_help_with:
         yield f"You may help with: {', '.join(who.may_help_with)}. For anything else, offer to take a message."
     for forbidden in who.must_not:
         yield f"Never {forbidden}."
-    yield "State no fact about the office that is not listed here. Never give out a telephone number or promise a person."
+    yield "State no fact about the office that is not listed here."
+    yield "Never give out a telephone number or promise a person."
     yield "Facts:"
     yield from (f"{name.replace('_', ' ')}: {fact}" for name, fact in flow.office.facts.items())
     yield f"hours: {_open_now(flow, call)}"
@@ -64,7 +66,8 @@ def _lines(flow: Flow, call: Call, situation: str) -> Iterator[str]:
     if _moods(flow):
         yield f"When the caller's mood changes to or from one of these, call {NOTE_MOOD}: {', '.join(_moods(flow))}."
     yield f"When you tried to help and it did not solve the caller's problem, call {NOTE_UNSOLVED}."
-    yield f"When the caller tells you one of these, call {NOTE_ANSWER}: {', '.join(f'{f.name} ({_kind(f)})' for f in who.find_out)}."
+    wanted = ", ".join(f"{f.name} ({_kind(f)})" for f in who.find_out)
+    yield f"When the caller tells you one of these, call {NOTE_ANSWER}: {wanted}."
     if situation:
         yield f"Now: {situation}"
 
@@ -169,4 +172,5 @@ def _keyterms(flow: Flow) -> tuple[str, ...]:
 def ask_for(flow: Flow, name: str) -> str:
     """Instructions that make the agent ask for one field."""
     field = next((f for f in flow.receptionist.find_out if f.name == name), Field(name))
-    return f"Ask the caller for {name} ({_kind(field)}) in one short question, nothing else. When they answer, call {NOTE_ANSWER} with field {name}."
+    question = f"Ask the caller for {name} ({_kind(field)}) in one short question, nothing else."
+    return f"{question} When they answer, call {NOTE_ANSWER} with field {name}."

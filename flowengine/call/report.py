@@ -1,4 +1,6 @@
-"""One call as a report: what was decided, who was tried, what was said, folded from its journal (design.md section 5)."""
+"""One call as a report: what was decided, who was tried, what was said,
+folded from its journal (design.md section 5).
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""The fixed sentences a flow may need that are known before any call: the phrasebook renders them when the flow is loaded."""
+"""The fixed sentences a flow may need that are known before any call: the
+phrasebook renders them when the flow is loaded.
+"""
 
 from __future__ import annotations
 
@@ -17,7 +19,9 @@ from flowengine.flow.model import Flow, HangUpStep
 
 
 def fixed_sentences(flow: Flow, now: datetime) -> tuple[str, ...]:
-    """Every fixed sentence whose values are known at `now`, each once. Times in words may change; those are rendered anew."""
+    """Every fixed sentence whose values are known at `now`, each once. Times
+    in words may change; those are rendered anew.
+    """
     return tuple(dict.fromkeys(_sentences(flow, now.astimezone(ZoneInfo(flow.office.timezone)))))
 
 

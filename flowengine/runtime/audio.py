@@ -1,4 +1,6 @@
-"""The frame path of one call: carrier socket ↔ agent socket, fixed sentences and hold music. A frame is never an event."""
+"""The frame path of one call: carrier socket ↔ agent socket, fixed
+sentences and hold music. A frame is never an event.
+"""
 
 from __future__ import annotations
 
@@ -40,9 +42,10 @@ class Counts:
     muted: int = 0  # agent audio not let through
     late: int = 0  # agent audio of an interrupted reply
 
-
 class CallAudio:
-    """Listens to the caller's line and the agent, and plays what the call asks for. One per call; streams come and go."""
+    """Listens to the caller's line and the agent, and plays what the call
+    asks for. One per call; streams come and go.
+    """
 
     def __init__(
         self,

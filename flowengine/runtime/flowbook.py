@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 from flowengine.flow.compiler import compile_flow, fill_names, unset_names
@@ -14,18 +15,20 @@ class FlowbookError(Exception):
 
 
 class Flowbook:
-    """Flows by dialled number. Raises `FlowInvalid` for a broken file, `FlowbookError` for two that clash."""
+    """Flows by dialled number, `${NAME}` filled from the environment.
 
-    def __init__(self, texts: Mapping[str, str], environment: Mapping[str, str] | None = None) -> None:
+    Raises `FlowInvalid` for a broken file, `FlowbookError` for two that clash or a name that is not set.
+    """
+
+    def __init__(self, texts: Mapping[str, str], environment: Mapping[str, str]) -> None:
+        self._environment = environment
         self.flows: dict[str, Flow] = {}
         self._by_number: dict[str, tuple[Flow, str]] = {}
         for file, text in texts.items():
-            self._add(file, text, environment)
+            self._add(file, text)
 
-    def _add(self, file: str, text: str, environment: Mapping[str, str] | None) -> None:
-        flow = compile_flow(text, file, load=lambda name: (Path(file).parent / name).read_text("utf-8"))
-        if environment is not None:
-            flow, text = self._filled(flow, file, text, environment)
+    def _add(self, file: str, text: str) -> None:
+        flow = self._compile(text, file)
         if flow.key in self.flows:
             raise FlowbookError(f"{file}: the flow {flow.key!r} is already in {self.flows[flow.key].file}")
         for number in flow.office.phone_numbers:
@@ -34,15 +37,21 @@ class Flowbook:
             self._by_number[number] = (flow, text)
         self.flows[flow.key] = flow
 
-    def _filled(self, flow: Flow, file: str, text: str, environment: Mapping[str, str]) -> tuple[Flow, str]:
-        """`${NAME}` from the environment; running calls are revived from the filled text."""
-        if unset := unset_names(flow, environment):
+    def _compile(self, text: str, file: str) -> Flow:
+        flow = compile_flow(text, file, load=lambda name: (Path(file).parent / name).read_text("utf-8"))
+        if unset := unset_names(flow, self._environment):
             raise FlowbookError(f"{file}: not set in the environment: {', '.join(unset)}")
-        filled = fill_names(text, flow.key, environment)
-        return compile_flow(filled, file, load=lambda name: (Path(file).parent / name).read_text("utf-8")), filled
+        webhook = fill_names(flow.card.crm_webhook, flow.key, self._environment)
+        return replace(flow, card=replace(flow.card, crm_webhook=webhook))
 
     def by_number(self, number: str) -> tuple[Flow, str] | None:
+        """The flow that answers a dialled number (E.164), and its source text."""
         return self._by_number.get(number)
+
+    def again(self, key: str, text: str) -> Flow:
+        """The flow a call was begun with, from the text kept with it: running calls keep theirs."""
+        file = self.flows[key].file if key in self.flows else f"{key}.yaml"
+        return self._compile(text, file)
 
 
 def read_flows(where: str) -> dict[str, str]:

@@ -14,8 +14,8 @@ from flowengine.call import events as e
 from flowengine.call.commands import Document, HangUp
 from flowengine.call.journal import BadJournal, decode, encode, replay
 from flowengine.call.state import Call, Phase
-from flowengine.flow.compiler import compile_flow
 from flowengine.flow.model import Flow
+from flowengine.runtime.flowbook import Flowbook
 from flowengine.runtime.ports import CallerLine, CallRow, Entry, NoSuchCall
 from flowengine.runtime.session import Ports, Session
 
@@ -27,12 +27,12 @@ MOST_CALLS = 2000
 
 
 class LiveCalls:
-    """Implements `ports.Calls`. `flows` maps a dialled number to the flow and its source text."""
+    """Implements `ports.Calls`."""
 
     def __init__(
-        self, ports: Ports, flows: Callable[[str], tuple[Flow, str] | None], *, new_id: Callable[[], str] | None = None
+        self, ports: Ports, flows: Flowbook, *, new_id: Callable[[], str] | None = None
     ) -> None:
-        self._ports, self._flow_of = ports, flows
+        self._ports, self._flows = ports, flows
         self._new_id = new_id or (lambda: f"c{secrets.token_hex(8)}")
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
@@ -54,7 +54,7 @@ class LiveCalls:
             return row.call_id, await self.ask(
                 row.call_id, self._arrival(ref, row.call_id, caller, dialled, arrives_by)
             )
-        found = self._flow_of(dialled)
+        found = self._flows.by_number(dialled)
         if found is None:
             return await self._refuse(ref, caller, dialled, arrives_by, UNKNOWN_NUMBER)
         if self.draining or len(self._sessions) >= MOST_CALLS:
@@ -127,7 +127,7 @@ class LiveCalls:
             raise NoSuchCall(call_id)
         if row.outcome is not None:
             return None
-        flow = compile_flow(row.flow_source, row.flow)
+        flow = self._flows.again(row.flow, row.flow_source)
         call, sequence = _folded(flow, await self._ports.store.journal(call_id))
         if call.phase == Phase.ENDED:
             return None

@@ -25,8 +25,8 @@ class Clock(Protocol):
 class MediaSocket(Protocol):
     """The seam between the frame path and a WebSocket library: callbacks in, sends that never wait.
 
-    `send` queues at most 2 s of audio (`droppable`) towards a peer that does not read; beyond that the oldest audio is dropped
-    and counted. Control messages are never dropped; a peer that takes nothing for 2 s is closed.
+    `send` queues at most 2 s of audio (`droppable`) towards a peer that does not read; beyond that the oldest audio is
+    dropped and counted. Control messages are never dropped; a peer that takes nothing for 2 s is closed.
     """
 
     dropped: int
@@ -50,7 +50,8 @@ class CallerListener(Protocol):
 
 
 class CallerLine(Protocol):
-    """The caller's two-way media, in our words: mu-law 8 kHz in and out, marks echoed when what came before has been played.
+    """The caller's two-way media, in our words: mu-law 8 kHz in and out, marks echoed when what came before has been
+    played.
 
     The carrier plays what it is sent at once and in order; after `clear` it echoes every outstanding mark at once.
     """
@@ -68,7 +69,9 @@ class CallerLine(Protocol):
 
 
 class Calls(Protocol):
-    """The running calls, as the routes of an adapter or a page see them (implemented by `runtime.session.LiveCalls`)."""
+    """The running calls, as the routes of an adapter or a page see them
+    (implemented by `runtime.session.LiveCalls`).
+    """
 
     async def arrive(
         self, *, ref: str, caller: str, dialled: str, arrives_by: Literal["phone", "sip"]
@@ -91,7 +94,9 @@ class Calls(Protocol):
     async def transcribe(
         self, call_id: str, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]
     ) -> None:
-        """Runs the transcript of one leg: `run(hear)` feeds audio until the stream is over. A newer stream replaces an older."""
+        """Runs the transcript of one leg: `run(hear)` feeds audio until the
+        stream is over. A newer stream replaces an older.
+        """
 
 
 class NoSuchCall(Exception):
@@ -136,7 +141,9 @@ class AgentListener(Protocol):
 
 class VoiceAgent(Protocol):
     async def open(self, opening: StartAgent, listener: AgentListener) -> AgentSession:
-        """Returns at once; `AgentReady` or `AgentFailed` reach the listener as events (not ready within 2 s is a failure)."""
+        """Returns at once; `AgentReady` or `AgentFailed` reach the listener as
+        events (not ready within 2 s is a failure).
+        """
 
 
 class Speaker(Protocol):
@@ -169,7 +176,7 @@ class Transcriber(Protocol):
     async def open(
         self, heard: Callable[[Heard], None], gap: Callable[[bool], None], *, language: str = "English"
     ) -> TranscriptSession:
-        """Opens the transcript of one leg. `gap(True)` when it breaks, `gap(False)` when it goes on; never raises later."""
+        """Opens one leg's transcript. `gap(True)` when it breaks, `gap(False)` when it goes on; never raises later."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -238,7 +245,7 @@ class Bus(Protocol):
     async def publish(self, topic: str, news: Mapping[str, object]) -> None: ...
 
     def subscribe(self, *topics: str) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, object]]]:
-        """At most 256 unread items a subscriber; when they overflow the iterator yields `{"type": "reload"}` and ends."""
+        """At most 256 unread items a subscriber; on overflow the iterator yields `{"type": "reload"}` and ends."""
 
     async def claim(self, name: str, seconds: float) -> bool:
         """True for the first who asks within `seconds`."""

@@ -1,4 +1,6 @@
-"""One task a call: take an event, journal it, step, hand out the commands; timers; and the rescue when we are at fault."""
+"""One task a call: take an event, journal it, step, hand out the
+commands; timers; and the rescue when we are at fault.
+"""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Time in the sandbox: an event loop in which time passes only while everybody waits, N times faster than the wall.
 
-Engine and emulators share one loop, so `asyncio.sleep`, timeouts and `loop.time()` are *call time* for all of them. Work costs
-no call time: a slow machine makes a run longer, never different.
+Engine and emulators share one loop, so `asyncio.sleep`, timeouts and `loop.time()` are *call time* for all of them.
+Work costs no call time: a slow machine makes a run longer, never different.
 """
 
 from __future__ import annotations
@@ -50,7 +50,9 @@ class _PacedSelector:
 
 
 class PacedLoop(asyncio.SelectorEventLoop):
-    """An asyncio loop whose clock starts at 0 and runs `speed` times as fast as the wall, and only while the loop is idle."""
+    """An asyncio loop whose clock starts at 0 and runs `speed` times as fast
+    as the wall, and only while the loop is idle.
+    """
 
     def __init__(self, speed: float = 1.0) -> None:
         if speed <= 0:

@@ -85,7 +85,6 @@ def summary(flow: Flow, report: dict[str, Any], failures: list[str]) -> list[str
     handoff = report["handoffs"][0] if report["handoffs"] else None
     lines = [f"outcome: {report['outcome']}"]
     if handoff and handoff["connected_at"] is not None:
-        lines.append(
-            f"decided at {handoff['decided_at']:.1f} s, first ring {handoff['first_ring_at']:.1f} s, connected {handoff['connected_at']:.1f} s"
-        )
+        moments = {"decided": "decided_at", "first ring": "first_ring_at", "connected": "connected_at"}
+        lines.append(", ".join(f"{what} {handoff[at]:.1f} s" for what, at in moments.items()))
     return [*lines, *(f"NOT as expected: {f}" for f in failures), *(["as expected"] if not failures else [])]

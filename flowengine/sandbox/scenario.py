@@ -1,4 +1,6 @@
-"""A scenario: one call written down in the words of `tests:`, and whether the call that happened is the one expected."""
+"""A scenario: one call written down in the words of `tests:`, and
+whether the call that happened is the one expected.
+"""
 
 from __future__ import annotations
 
@@ -62,9 +64,8 @@ class Scenario:
 def scenarios() -> dict[str, Scenario]:
     """The scenarios that come with the sandbox, by name, the main job first."""
     folder = resources.files("flowengine.sandbox") / "scenarios"
-    found = [
-        read_scenario(f.name.removesuffix(".yaml"), f.read_text("utf-8")) for f in folder.iterdir() if f.name.endswith(".yaml")
-    ]
+    files = [f for f in folder.iterdir() if f.name.endswith(".yaml")]
+    found = [read_scenario(f.name.removesuffix(".yaml"), f.read_text("utf-8")) for f in files]
     return {s.name: s for s in sorted(found, key=lambda s: (s.name != "crown", s.name))}
 
 

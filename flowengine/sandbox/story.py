@@ -80,6 +80,8 @@ def _done(flow: Flow, replayed: Replayed, command: c.Command) -> Iterator[tuple[
             yield "ring", f"{_person(flow, replayed, leg)} at {address}, for {seconds:.0f} s"
         case c.MoveCaller(_, c.JoinCaller()):
             yield "move", "the caller moves, once"
+        case c.MoveCaller(_, c.ReferCaller(address, _) | c.DialNumber(address, _, _)):
+            yield "move", f"the caller is sent to {address}"
         case c.AddWork(_, kind, department, fields):
             yield (
                 "desk",

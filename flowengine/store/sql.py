@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import nullcontext
-from typing import Any
+from typing import Any, TypeVar
 
 from sqlalchemy import Executable, Row, Table, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
 from flowengine.runtime.ports import CallRow, Entry, StaleWriter
-from flowengine.store.database import make_folder, migrate, open_engine
+from flowengine.store.database import BUSY_SECONDS, make_folder, migrate, open_engine
 from flowengine.store.tables import calls, cards, journal, work
+
+T = TypeVar("T")
 
 
 class SqlStore:
@@ -23,6 +25,7 @@ class SqlStore:
     def __init__(self, url: str) -> None:
         """`sqlite:///path` or `postgresql://…`; raises `ValueError` for anything else. Nothing is opened yet."""
         self._engine = open_engine(url)
+        self._running: set[asyncio.Task[Any]] = set()
         # SQLite has one writer; waiting here is fairer and quicker than its own polling.
         self._turn = asyncio.Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
 
@@ -99,6 +102,9 @@ class SqlStore:
         return [_work(row) for row in await self._newest(_WORK, flow, limit)]
 
     async def close(self) -> None:
+        """Waits for what is still being written, at most 5 s."""
+        if self._running:
+            await asyncio.wait(self._running, timeout=BUSY_SECONDS)
         await self._engine.dispose()
 
     # ---- one statement at a time -------------------------------------------------------------------------------------
@@ -108,12 +114,30 @@ class SqlStore:
         return await self._read(query if flow is None else query.where(table.c.flow == flow))
 
     async def _read(self, query: Executable) -> Sequence[Row[Any]]:
-        async with self._engine.connect() as connection:
-            return (await connection.execute(query)).all()
+        async def reading() -> Sequence[Row[Any]]:
+            async with self._engine.connect() as connection:
+                return (await connection.execute(query)).all()
+
+        return await self._whole(reading())
 
     async def _write(self, statement: Executable) -> None:
-        async with self._turn, self._engine.begin() as connection:
-            await connection.execute(statement)
+        async def writing() -> None:
+            async with self._turn, self._engine.begin() as connection:
+                await connection.execute(statement)
+
+        await self._whole(writing())
+
+    async def _whole(self, operation: Coroutine[Any, Any, T]) -> T:
+        """To its end, whoever gives up waiting: a connection cancelled inside a statement may never answer again."""
+        task = asyncio.create_task(operation)
+        self._running.add(task)
+        task.add_done_callback(self._over)
+        return await asyncio.shield(task)
+
+    def _over(self, task: asyncio.Task[Any]) -> None:
+        self._running.discard(task)
+        if not task.cancelled():
+            task.exception()  # seen, should nobody wait for it any more
 
     async def _upsert(self, table: Table, key: str, values: Mapping[str, str]) -> None:
         dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql

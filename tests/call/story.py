@@ -36,7 +36,9 @@ def changed(old: str, new: str, name: str = "dental_office") -> Flow:
 
 
 class Story:
-    """One call. Every method is something that happens; `last` are the commands it led to, `all` those of the whole call."""
+    """One call. Every method is something that happens; `last` are the
+    commands it led to, `all` those of the whole call.
+    """
 
     def __init__(
         self, flow: Flow | None = None, *, now: str = TUESDAY_MORNING, caller: str = "+13125550199", by: Any = "phone"
@@ -134,6 +136,9 @@ class Story:
 
     def ever(self, kind: type[Kind]) -> list[Kind]:
         return [command for command in self.all if isinstance(command, kind)]
+
+    def phase(self) -> Phase:
+        return self.call.phase
 
     def answer(self) -> c.Document:
         (answer,) = self.did(c.Answer)

@@ -53,12 +53,16 @@ def _left(story: Story) -> Story:
     return story.happens(lambda at, request: e.CallerLeftRoom(at, request, room))
 
 
+TIMERS = ("fields", "hold", "update", "bridge", "confirm", "message", "unclear", "back", "goodbye")
+
+
+def _timer(name: str) -> Happening:
+    return lambda story: story.timer(name, 1.0)
+
+
 HAPPENINGS: list[Happening] = [
     *(happening for n in range(1, 5) for happening in _leg_events(n)),
-    *(
-        _of(lambda at, t=timer: e.TimerFired(at, t))
-        for timer in ("fields", "hold", "update", "bridge", "confirm", "message", "unclear", "back", "goodbye")
-    ),  # type: ignore[misc]  # noqa: E501
+    *(_timer(name) for name in TIMERS),
     lambda story: story.media(),
     _of(lambda at: e.MediaEnded(at, 1)),
     _of(lambda at, request: e.CallerReturned(at, request)),

@@ -26,7 +26,6 @@ from flowengine.call.commands import (
     JoinStaff,
     MoveCaller,
     RingStaff,
-    Stay,
 )
 from flowengine.call.events import (
     CallerHungUp,
@@ -97,7 +96,7 @@ class Office:
             case CallerLeftRoom() | StaffLeftRoom():
                 return HangUp("Goodbye.")
             case CallerReturned():
-                return Stay()
+                return HangUp()
             case _:
                 return HangUp()
 

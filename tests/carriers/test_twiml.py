@@ -22,7 +22,6 @@ from flowengine.call.commands import (
     JoinStaff,
     RecordCaller,
     ReferCaller,
-    Stay,
 )
 from flowengine.carriers.twilio.links import Links
 from flowengine.carriers.twilio.twiml import SAY_LIMIT, render, spoken
@@ -90,7 +89,6 @@ def documents(text: str) -> list[Document]:
         DialNumber("sip:dana@pbx.example.com", 20.0, ""),
         HangUp(),
         HangUp(text),
-        Stay(),
     ]
 
 

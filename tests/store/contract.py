@@ -88,6 +88,18 @@ class StoreContract:
         assert "{{7*7}}" in str((await store.card("h1") or {})["headline"])
         assert await store.call_by_ref(odd) is not None
 
+    async def test_who_gives_up_waiting_breaks_nothing(self, store: SqlStore) -> None:
+        """A browser that goes away, a journal line that took too long: no statement is cut off in the middle."""
+        alone = asyncio.all_tasks()
+        for number in range(1, 60):
+            waiting = asyncio.gather(store.append("c1", entries(number)), store.calls(), store.cards())
+            await asyncio.sleep(0.002 * (number % 20))
+            waiting.cancel()
+        await store.append("c2", entries(1))
+        assert await store.journal("c1") == entries(*range(1, 60))
+        await store.close()
+        assert asyncio.all_tasks() == alone
+
     async def test_everything_outlives_the_process(self, store: SqlStore, url: str) -> None:
         await store.open_call(CALL)
         await store.append("c1", entries(1))

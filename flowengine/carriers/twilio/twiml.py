@@ -20,7 +20,6 @@ from flowengine.call.commands import (
     JoinStaff,
     RecordCaller,
     ReferCaller,
-    Stay,
 )
 from flowengine.carriers.twilio.links import Links, caller_leg
 from flowengine.resources import template_dir
@@ -55,8 +54,6 @@ def render(document: Document, links: Links) -> str:
             return _dial(address, seconds, caller_id, links)
         case HangUp(say):
             return _fill("hangup.xml", say=spoken(say))
-        case Stay():
-            return _fill("stay.xml")
         case _:
             assert_never(document)
 

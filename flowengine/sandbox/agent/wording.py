@@ -54,7 +54,8 @@ _OUTCOMES = (
     (r"nobody (?:answered|picked)|no one (?:answered|picked)|no answer|didn't (?:answer|pick)|not pick",
      "I'm sorry, nobody answered just now. Can I help you myself or take a message?"),
     (r"still there|gone quiet|been quiet|has not spoken|said nothing", "Are you still there? How can I help?"),
-    (r"make out|did not (?:catch|understand)|say it again", "I'm sorry, I didn't catch that. Could you say it again, please?"),
+    (r"make out|did not (?:catch|understand)|say it again",
+     "I'm sorry, I didn't catch that. Could you say it again, please?"),
     (r"\bgreet|welcome the caller", "Hello, and welcome. How can I help?"),
 )  # fmt: skip
 

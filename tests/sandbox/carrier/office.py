@@ -121,7 +121,7 @@ class Office:
         for name, value in (await request.post() if request.method == "POST" else request.query).items():
             form.add(name, str(value))
         asked = Asked(
-            asyncio.get_running_loop().time(), request.method, request.path, request.query_string, form,
+            asyncio.get_running_loop().time(), request.method, request.path, request.raw_path.partition("?")[2], form,
             request.headers.get("X-Twilio-Signature", ""), dict(request.headers),
         )  # fmt: skip
         self.asked.append(asked)

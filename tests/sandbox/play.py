@@ -1,0 +1,55 @@
+"""Plays a scenario on the whole world: engine and emulators over sockets, in paced time."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from flowengine.flow.compiler import compile_flow
+from flowengine.flow.hours import moment
+from flowengine.sandbox.scenario import Scenario, judge, scenarios
+from flowengine.sandbox.world import Options, World, play
+
+FLOWS = Path(__file__).parents[2] / "flows"
+SPEED = 50.0
+
+
+@dataclass(frozen=True, slots=True)
+class Played:
+    """What came of it: the report, what of the expectation did not hold, and the world as it was left."""
+
+    report: dict[str, Any]
+    failures: list[str]
+    world: World
+
+    def heard(self, what: str, side: str = "caller_heard") -> list[str]:
+        """The sentences of one kind that a side heard."""
+        return [s["text"] for s in self.report[side] if s["what"] == what and s["text"]]
+
+    def times(self, kind: str) -> list[float]:
+        return [event["at"] for event in self.report["events"] if event["type"] == kind]
+
+
+@cache
+def known() -> dict[str, Scenario]:
+    return scenarios()
+
+
+def played(
+    name: str,
+    options: Options = Options(speed=SPEED),  # noqa: B008  # frozen
+    *,
+    change: Callable[[str], str] = lambda text: text,
+    scenario: Callable[[Scenario], Scenario] = lambda s: s,
+) -> Played:
+    """One scenario; `change` edits the flow's text, `scenario` the script."""
+    script = scenario(known()[name])
+    file = FLOWS / f"{script.flow}.yaml"
+    text = change(file.read_text("utf-8"))
+    flow = compile_flow(text, str(file))
+    worlds: list[World] = []
+    report = play(str(file), text, moment(flow, script.at), script, options, watch=worlds.append)
+    return Played(report, judge(script.expect, report), worlds[0])

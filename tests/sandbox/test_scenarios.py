@@ -1,0 +1,219 @@
+"""The whole engine on the sandbox: each scenario holds, and fails when one thing is taken from it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from flowengine.sandbox.agent import AgentBehaviour, DropsAfter, FailsAfter, HugeSummary, NamesUnknownRule
+from flowengine.sandbox.carrier import Behaviour, CutStream, LoseMark, RestAnswers, RestSilent
+from flowengine.sandbox.speech import find_words
+from flowengine.sandbox.world import Options
+from tests.sandbox.play import SPEED, Played, known, played
+
+LINE = "I'm connecting you with our clinical team. It usually takes about half a minute."
+
+
+def options(**more: Any) -> Options:
+    return Options(speed=SPEED, **more)
+
+
+@pytest.mark.parametrize("name", sorted(known()))
+def test_the_scenario_holds(name: str) -> None:
+    run = played(name)
+    assert run.failures == []
+    assert run.world.carrier.warnings == []
+
+
+@pytest.mark.parametrize("name", sorted(known()))
+def test_its_negative_control_fails(name: str) -> None:
+    assert known()[name].control, "a scenario without a control proves nothing"
+    assert played(name, options(control=True)).failures != []
+
+
+# ---- the main job, looked at closely ---------------------------------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def crown() -> Played:
+    return played("crown")
+
+
+def test_the_card_is_on_the_desk_before_the_first_phone_rings(crown: Played) -> None:
+    (handoff,) = crown.report["handoffs"]
+    assert handoff["decided_at"] <= handoff["card_at"] < handoff["first_ring_at"]
+    assert handoff["first_ring_at"] < handoff["accepted_at"] < handoff["connected_at"]
+
+
+def test_the_hand_off_line_is_heard_whole_and_as_written(crown: Played) -> None:
+    assert LINE in crown.heard("agent")
+
+
+def test_the_person_knows_who_and_why_before_meeting_the_caller(crown: Played) -> None:
+    (briefing,) = [text for text in crown.heard("notice", "staff_heard") if "Maria" in text]
+    assert "My crown just fell out" in briefing
+    assert crown.report["card"]["headline"].startswith("Maria Lopez: My crown just fell out")
+
+
+def test_both_sides_are_transcribed_after_connecting_word_for_word(crown: Played) -> None:
+    connected = crown.report["handoffs"][0]["connected_at"]
+    said = {speaker: [t["text"] for t in crown.report["transcript"] if t["at"] > connected and t["speaker"] == speaker]
+            for speaker in ("caller", "staff", "agent")}  # fmt: skip
+    assert said["staff"] == [text for text in known()["crown"].staff["Hygiene desk"].says]
+    assert said["caller"] == ["Oh wonderful, can you glue it back in today?", "Thank you so much, see you at two."]
+    assert said["agent"] == []
+
+
+def test_what_the_caller_heard_tiles_the_call(crown: Played) -> None:
+    at = crown.report["caller_heard"][0]["at"]
+    for segment in crown.report["caller_heard"]:
+        assert segment["at"] == pytest.approx(at, abs=0.05)
+        at = segment["at"] + segment["seconds"]
+
+
+def test_no_word_is_lost_between_the_wire_and_either_ear(crown: Played) -> None:
+    """Both directions: what the agent's service sent is what the caller heard, what the caller said is what it got."""
+    caller = next(r for r in crown.world.carrier.calls.values() if r.direction == "inbound")
+    heard = [w.text for w in find_words(bytes(caller.heard_audio)) if w.speaker == "agent"]
+    transcript = [t["text"] for t in crown.report["transcript"] if t["speaker"] == "agent"]
+    assert " ".join(heard) == " ".join([*transcript, LINE])
+    talk = next(s for s in crown.world.agent.sessions if s.conversation.calls)
+    assert [text for text in talk.conversation.heard if text] == [
+        "My crown just fell out and I'm flying tomorrow morning.",
+        "My name is Maria Lopez.",
+    ]
+
+
+def test_music_never_enters_the_agents_ear_and_the_agent_leaves_when_they_meet(crown: Played) -> None:
+    talk = next(s for s in crown.world.agent.sessions if s.conversation.calls)
+    assert talk.closed
+    assert {m["type"] for m in talk.received} >= {"session.update", "input.audio", "tool.result", "session.end"}
+
+
+def test_the_phone_that_was_not_needed_stops_ringing(crown: Played) -> None:
+    reed = next(r for r in crown.world.carrier.calls.values() if r.to == "+13125550122")
+    assert reed.status in ("canceled", "no-answer")
+    assert crown.report["handoffs"][0]["attempts"][1]["outcome"] == "cancelled"
+
+
+# ---- it does not depend on how the run is run ---------------------------------------------------------------------------
+
+
+def shape(report: dict[str, Any]) -> dict[str, Any]:
+    """A report without its timing."""
+    keep = ("rule", "department", "method", "outcome")
+    return {
+        "outcome": report["outcome"],
+        "handoffs": [{k: h[k] for k in keep} for h in report["handoffs"]],
+        "attempts": [(a["person"], a["outcome"]) for h in report["handoffs"] for a in h["attempts"]],
+        "card": report["card"]["headline"],
+        "said": [(t["speaker"], t["text"]) for t in report["transcript"]],
+    }
+
+
+def test_the_speed_changes_nothing_but_the_time_it_takes(crown: Played) -> None:
+    assert shape(played("crown", Options(speed=12.0)).report) == shape(crown.report)
+
+
+def test_the_night_rings_somebody_else() -> None:
+    run = played("crown", scenario=lambda s: replace(s, at="Sun 8 Nov 2026 3am"))
+    (handoff,) = run.report["handoffs"]
+    assert handoff["department"] == "on_call_dentist"
+    assert [a["person"] for a in handoff["attempts"]] == ["Dr. Reed"]
+
+
+# ---- where the reference says uncertain, either way --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        {"behaviour": Behaviour(connect_action_after_redirect=True)},
+        {"behaviour": Behaviour(callbacks="twice")},
+        {"behaviour": Behaviour(callbacks="late")},
+        {"behaviour": Behaviour(callbacks="shuffled", answer_before_rest_reply=True)},
+        {"behaviour": Behaviour(chunk_per_track=True, completed_cancels_ringing=False)},
+        {"agent": AgentBehaviour(ready_before_updated=True, code_case="upper", extra_events=True)},
+        {"agent": AgentBehaviour(arguments="string", done_status="missing")},
+        {"agent": AgentBehaviour(delivery="burst", filler_seconds=2.3)},
+    ],
+    ids=lambda more: repr(next(iter(more.values())))[:60],
+)
+def test_crown_holds_under_either_behaviour(more: dict[str, Any]) -> None:
+    assert played("crown", options(**more)).failures == []
+
+
+@pytest.mark.parametrize("misbehaviour", [HugeSummary(), NamesUnknownRule()], ids=lambda m: type(m).__name__)
+def test_a_misbehaving_model_changes_nothing_the_engine_decides(misbehaviour: Any) -> None:
+    assert played("crown", options(misbehaviour=(misbehaviour,))).failures == []
+
+
+# ---- recovery --------------------------------------------------------------------------------------------------------
+
+
+def with_faults(*faults: Any) -> Options:
+    return options(faults=faults)
+
+
+def test_a_stream_that_breaks_mid_call_comes_back_and_the_call_goes_on() -> None:
+    run = played("crown", with_faults(CutStream(after=9.5)))
+    assert run.report["outcome"] == "connected"
+    assert len(run.times("MediaStarted")) == 2
+    assert len(run.times("CallerReturned")) == 1
+
+
+def test_an_agent_that_drops_is_resumed_without_the_caller_noticing() -> None:
+    run = played("crown", options(misbehaviour=(DropsAfter(seconds=8.0),)))
+    assert run.report["outcome"] == "connected"
+    assert run.times("AgentFailed") == []
+
+
+def test_an_agent_that_fails_mid_call_leads_to_a_person_after_words() -> None:
+    run = played("crown", options(misbehaviour=(FailsAfter(seconds=4.0),)), scenario=lambda s: replace(s, expect={}))
+    (handoff,) = run.report["handoffs"]
+    assert handoff["rule"] == "receptionist_down"
+    assert run.report["outcome"] == "connected"
+    assert run.failures == []  # no long silence
+
+
+def test_a_mark_that_never_comes_back_delays_but_does_not_stop_the_hand_off() -> None:
+    run = played("crown", with_faults(LoseMark(3)))
+    assert run.report["outcome"] == "connected"
+
+
+def test_a_create_that_is_never_answered_rings_one_phone_and_connects() -> None:
+    run = played("second_person", with_faults(RestSilent("/Calls.json", nth=2)))
+    assert run.report["outcome"] == "connected"
+    assert [a["person"] for a in run.report["handoffs"][0]["attempts"]] == ["Dana", "Luis"]
+    assert len([r for r in run.world.carrier.calls.values() if r.direction == "outbound-api"]) == 2
+
+
+def test_too_many_requests_are_tried_again_and_ring_each_phone_once() -> None:
+    run = played("second_person", with_faults(RestAnswers("/Calls.json", 429, 20429)))
+    assert run.failures == []
+    assert len([r for r in run.world.carrier.calls.values() if r.direction == "outbound-api"]) == 2
+
+
+def test_a_refused_move_means_the_caller_is_gone_and_staff_are_told() -> None:
+    run = played("crown", with_faults(RestAnswers("/Calls/", 400, 21220)), scenario=lambda s: replace(s, expect={}))
+    assert run.report["outcome"] == "abandoned"
+    assert any("just hung up" in text for text in run.heard("notice", "staff_heard"))
+
+
+# ---- the file decides ------------------------------------------------------------------------------------------------
+
+
+def test_another_greeting_in_the_file_is_another_greeting_in_the_ear() -> None:
+    run = played("crown", change=lambda text: text.replace("How can I help?", "What can I do for you today?", 1))
+    assert run.heard("agent")[0].endswith("What can I do for you today?")
+
+
+def test_another_order_of_people_rings_another_phone_first() -> None:
+    run = played(
+        "second_person",
+        change=lambda text: text.replace("people: [dana, luis]", "people: [luis, dana]"),
+        scenario=lambda s: replace(s, expect={}),
+    )
+    assert [a["person"] for a in run.report["handoffs"][0]["attempts"]] == ["Luis"]
