@@ -65,6 +65,7 @@ class CallAudio:
         self._speaks, self._hears = True, True
         self._generation = 0
         self._busy_until = 0.0  # loop time at which the carrier's buffer runs dry, as far as we know
+        self._sound_until = 0.0  # the same for what can be heard of it
         self._reply = ""  # the reply whose audio the carrier may still hold
         self._over: set[str] = set()  # replies that were interrupted
         self._pending = ""  # the fixed sentence being played
@@ -112,13 +113,7 @@ class CallAudio:
 
     def _fill_silence(self, now: float) -> None:
         """A short fixed filler, once a reply, when the caller waits and nothing at all is to be heard."""
-        if (
-            now < self._busy_until
-            or self._pending
-            or self._loop_music is not None
-            or not self._speaks
-            or self._agent is None
-        ):
+        if now < self._sound_until or self._pending or self._loop_music or not self._speaks or self._agent is None:
             return
         self._voiced = 0
         self._start(self._play_filler())
@@ -128,8 +123,10 @@ class CallAudio:
             audio = await self._phrasebook.get(self._filler, self._voice)
         except SpeakerFailed:
             return
-        if self._loop.time() >= self._busy_until and not self._pending and self._speaks:
-            self._play(audio)
+        if self._loop.time() < self._sound_until or self._pending or not self._speaks:
+            return
+        self._skip_silence()
+        self._play(audio)
 
     def caller_key(self, key: str) -> None:
         self._post(e.KeyPressed(self._seconds(), key))
@@ -204,6 +201,7 @@ class CallAudio:
             return
         if self._pending != command.line or self._line is None:
             return  # a newer sentence, or the caller is elsewhere: the call knows
+        self._skip_silence()
         self._play(audio)
         self._line.mark(f"{self._generation}:line:{command.line}")
         self._ceiling = self._loop.call_at(self._busy_until + LINE_SLACK, self._line_overdue, command.line)
@@ -223,11 +221,20 @@ class CallAudio:
             return
         self._line.play(audio)
         self._busy_until = max(self._loop.time(), self._busy_until) + len(audio) / BYTES_A_SECOND
+        if is_voiced(audio):
+            self._sound_until = self._busy_until
+
+    def _skip_silence(self) -> None:
+        """What is said next need not wait behind the silence a reply begins with (assemblyai.md 1.7)."""
+        if self._sound_until <= self._loop.time() < self._busy_until:
+            pending = self._pending
+            self._clear()
+            self._pending = pending
 
     def _clear(self) -> None:
         """Forget what the caller has not heard; marks sent before are echoed at once and mean nothing any more."""
         self._generation += 1
-        self._busy_until, self._pending = 0.0, ""
+        self._busy_until, self._sound_until, self._pending = 0.0, 0.0, ""
         if self._line is not None:
             self._line.clear()
 

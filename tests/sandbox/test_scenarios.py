@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from flowengine.runtime.session import FILLER
 from flowengine.sandbox.agent import AgentBehaviour, DropsAfter, FailsAfter, HugeSummary, NamesUnknownRule
 from flowengine.sandbox.carrier import Behaviour, CutStream, LoseMark, RestAnswers, RestSilent
 from flowengine.sandbox.speech import find_words
@@ -33,7 +34,7 @@ def test_its_negative_control_fails(name: str) -> None:
     assert played(name, options(control=True)).failures != []
 
 
-# ---- the main job, looked at closely ---------------------------------------------------------------------------------
+# ---- the main job, looked at closely --------------------------------------------------------------------
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +62,7 @@ def test_both_sides_are_transcribed_after_connecting_word_for_word(crown: Played
     connected = crown.report["handoffs"][0]["connected_at"]
     said = {speaker: [t["text"] for t in crown.report["transcript"] if t["at"] > connected and t["speaker"] == speaker]
             for speaker in ("caller", "staff", "agent")}  # fmt: skip
-    assert said["staff"] == [text for text in known()["crown"].staff["Hygiene desk"].says]
+    assert said["staff"] == list(known()["crown"].staff["Hygiene desk"].says)
     assert said["caller"] == ["Oh wonderful, can you glue it back in today?", "Thank you so much, see you at two."]
     assert said["agent"] == []
 
@@ -76,9 +77,9 @@ def test_what_the_caller_heard_tiles_the_call(crown: Played) -> None:
 def test_no_word_is_lost_between_the_wire_and_either_ear(crown: Played) -> None:
     """Both directions: what the agent's service sent is what the caller heard, what the caller said is what it got."""
     caller = next(r for r in crown.world.carrier.calls.values() if r.direction == "inbound")
-    heard = [w.text for w in find_words(bytes(caller.heard_audio)) if w.speaker == "agent"]
+    heard = " ".join(w.text for w in find_words(bytes(caller.heard_audio)) if w.speaker == "agent")
     transcript = [t["text"] for t in crown.report["transcript"] if t["speaker"] == "agent"]
-    assert " ".join(heard) == " ".join([*transcript, LINE])
+    assert heard.replace(f"{FILLER} ", "") == " ".join([*transcript, LINE])
     talk = next(s for s in crown.world.agent.sessions if s.conversation.calls)
     assert [text for text in talk.conversation.heard if text] == [
         "My crown just fell out and I'm flying tomorrow morning.",
@@ -86,10 +87,11 @@ def test_no_word_is_lost_between_the_wire_and_either_ear(crown: Played) -> None:
     ]
 
 
-def test_music_never_enters_the_agents_ear_and_the_agent_leaves_when_they_meet(crown: Played) -> None:
+def test_the_agent_leaves_when_they_meet(crown: Played) -> None:
     talk = next(s for s in crown.world.agent.sessions if s.conversation.calls)
     assert talk.closed
-    assert {m["type"] for m in talk.received} >= {"session.update", "input.audio", "tool.result", "session.end"}
+    assert [m["type"] for m in talk.received][-1] == "session.end"
+    assert talk.audio_in < crown.report["handoffs"][0]["connected_at"]
 
 
 def test_the_phone_that_was_not_needed_stops_ringing(crown: Played) -> None:
@@ -98,7 +100,7 @@ def test_the_phone_that_was_not_needed_stops_ringing(crown: Played) -> None:
     assert crown.report["handoffs"][0]["attempts"][1]["outcome"] == "cancelled"
 
 
-# ---- it does not depend on how the run is run ---------------------------------------------------------------------------
+# ---- it does not depend on how the run is run -----------------------------------------------------------
 
 
 def shape(report: dict[str, Any]) -> dict[str, Any]:
@@ -124,7 +126,7 @@ def test_the_night_rings_somebody_else() -> None:
     assert [a["person"] for a in handoff["attempts"]] == ["Dr. Reed"]
 
 
-# ---- where the reference says uncertain, either way --------------------------------------------------------------------
+# ---- where the reference says uncertain, either way -----------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -150,7 +152,7 @@ def test_a_misbehaving_model_changes_nothing_the_engine_decides(misbehaviour: An
     assert played("crown", options(misbehaviour=(misbehaviour,))).failures == []
 
 
-# ---- recovery --------------------------------------------------------------------------------------------------------
+# ---- recovery -------------------------------------------------------------------------------------------
 
 
 def with_faults(*faults: Any) -> Options:
@@ -158,7 +160,7 @@ def with_faults(*faults: Any) -> Options:
 
 
 def test_a_stream_that_breaks_mid_call_comes_back_and_the_call_goes_on() -> None:
-    run = played("crown", with_faults(CutStream(after=9.5)))
+    run = played("crown", with_faults(CutStream(after=26.0)))
     assert run.report["outcome"] == "connected"
     assert len(run.times("MediaStarted")) == 2
     assert len(run.times("CallerReturned")) == 1
@@ -175,7 +177,9 @@ def test_an_agent_that_fails_mid_call_leads_to_a_person_after_words() -> None:
     (handoff,) = run.report["handoffs"]
     assert handoff["rule"] == "receptionist_down"
     assert run.report["outcome"] == "connected"
-    assert run.failures == []  # no long silence
+    until = handoff["connected_at"]
+    silences = [s for s in run.report["caller_heard"] if s["what"] == "silence" and s["at"] < until]
+    assert max(min(s["seconds"], until - s["at"]) for s in silences) < 3.0
 
 
 def test_a_mark_that_never_comes_back_delays_but_does_not_stop_the_hand_off() -> None:
@@ -202,7 +206,7 @@ def test_a_refused_move_means_the_caller_is_gone_and_staff_are_told() -> None:
     assert any("just hung up" in text for text in run.heard("notice", "staff_heard"))
 
 
-# ---- the file decides ------------------------------------------------------------------------------------------------
+# ---- the file decides -----------------------------------------------------------------------------------
 
 
 def test_another_greeting_in_the_file_is_another_greeting_in_the_ear() -> None:

@@ -6,7 +6,7 @@ A party is a script. Carried on a leg it gets each 20 ms frame it hears and yiel
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal, Protocol
 
 from flowengine.sandbox.carrier.hearing import Hearing
@@ -260,13 +260,14 @@ def staff(
     """
 
     def accepts(person: _Person) -> Iterator[Turn]:
-        yield from _answers(person, hello, key or "1", lambda: person.ear.joined)
-        yield from person.waits(
-            lambda: person.ear.now >= person.ear.joined_at + SETTLES and person.ear.free_for(SETTLES)
-        )
+        ear = person.ear
+        yield from _answers(person, hello, key or "1", lambda: ear.joined or ear.now >= stays)
+        if not ear.joined:
+            return
+        yield from person.waits(lambda: ear.now >= ear.joined_at + SETTLES and ear.free_for(SETTLES))
         for n, act in enumerate(acts):
-            first = n == 0 and isinstance(act, Says)
-            yield from person.does(Says(act.text, wait=False) if first and isinstance(act, Says) else act, patience)
+            opening = isinstance(act, Says) and n == 0  # the one who accepted speaks first
+            yield from person.does(replace(act, wait=False) if opening else act, patience)
         yield from person.pauses(stays)
 
     def declines(person: _Person) -> Iterator[Turn]:

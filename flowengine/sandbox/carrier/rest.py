@@ -62,10 +62,10 @@ def api(exchange: Exchange, handler: Handler) -> Callable[[web.Request], Awaitab
             if fault := exchange.faults.rest_error(request.method, request.path):
                 raise ApiError(fault.status, fault.code, "an error made for a test")
             response = await handler(request, form)  # type: ignore[arg-type]  # a form of text; no files are sent here
+            if exchange.faults.rest_silent(request.method, request.path):
+                await asyncio.sleep(_UNANSWERED)
         except ApiError as error:
             response = error.response()
-        if exchange.faults.rest_silent(request.method, request.path):
-            await asyncio.sleep(_UNANSWERED)
         await asyncio.sleep(max(0.0, exchange.behaviour.rest_seconds - (exchange.loop.time() - began)))
         response.headers["Twilio-Request-Id"] = exchange.sids.new("RQ")
         response.headers["Twilio-Request-Duration"] = f"{exchange.loop.time() - began:.3f}"

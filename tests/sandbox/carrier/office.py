@@ -54,6 +54,7 @@ class Socket:
         self.ws, self.headers, self.path = ws, headers, path
         self.messages: list[dict[str, Any]] = []
         self.times: list[float] = []
+        self.pongs = 0
         self.ended = asyncio.Event()
         self._changed = asyncio.Event()
 
@@ -94,6 +95,8 @@ class Socket:
                 self.messages.append(json.loads(message.data))
                 self.times.append(asyncio.get_running_loop().time())
                 self._changed.set()
+            elif message.type is WSMsgType.PONG:
+                self.pongs += 1
         self.ended.set()
         self._changed.set()
 
@@ -134,7 +137,7 @@ class Office:
     async def _socket(self, request: web.Request) -> web.StreamResponse:
         if self.refuses_sockets:
             return web.Response(status=403)
-        ws = web.WebSocketResponse(compress=False)
+        ws = web.WebSocketResponse(compress=False, autoping=False)
         await ws.prepare(request)
         socket = Socket(ws, dict(request.headers), request.path)
         self.sockets.append(socket)
