@@ -22,7 +22,7 @@ from flowengine.carriers import CARRIERS
 from flowengine.desk.access import Access
 from flowengine.desk.outbox import WebhookCourier
 from flowengine.desk.pages import desk_routes
-from flowengine.flow.model import Flow
+from flowengine.flow.model import Flow, Office
 from flowengine.runtime.flowbook import Flowbook
 from flowengine.runtime.live import LiveCalls
 from flowengine.runtime.music import built_in_music, load_music
@@ -101,9 +101,13 @@ def build(
         Route("/readyz", _ready(calls)),
         Route("/metrics", _metrics),
         *carrier.routes(calls, bus, clock),
-        *desk_routes(settings, store, bus, calls, clock, access),
+        *desk_routes(settings, store, bus, calls, clock, access, offices=_offices(flows)),
     ]
     return Engine(Starlette(routes=routes, lifespan=lifespan), calls, store, bus, access, phrasebook, flows)
+
+
+def _offices(flows: Flowbook) -> Callable[[str], Office | None]:
+    return lambda key: flows.flows[key].office if key in flows.flows else None
 
 
 def _music(flow: Flow, music: str) -> bytes:

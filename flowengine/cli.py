@@ -265,6 +265,7 @@ async def _serve(settings: Settings, flows: Flowbook, host: str, port: int) -> N
         port=port,
         log_level="warning",
         access_log=False,
+        timeout_graceful_shutdown=5,
         ws="websockets-sansio",
         ws_per_message_deflate=False,
         ws_ping_interval=None,

@@ -228,8 +228,11 @@ class ReplyHeard:
 
 @dataclass(frozen=True, slots=True)
 class LinePlayed:
+    """The caller has heard a fixed sentence to its end."""
+
     at: float
     line: str
+    text: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -40,6 +40,7 @@ from flowengine.call.saying import Step, moved, say_by_carrier, together
 from flowengine.call.state import (
     Call,
     Phase,
+    Turn,
     attempt_on,
     open_attempts,
     running,
@@ -338,7 +339,8 @@ def line_played(flow: Flow, call: Call, event: e.LinePlayed) -> Step:
 def line_over(flow: Flow, call: Call) -> Step:
     """The pending sentence has been heard; what it announced follows."""
     assert call.line is not None
-    then, call = call.line.then, replace(call, line=None)
+    said = Turn(call.at, "agent", call.line.text)
+    then, call = call.line.then, replace(call, line=None, turns=(*call.turns, said))
     return AFTER_LINE[then](flow, call)
 
 

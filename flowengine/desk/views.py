@@ -14,7 +14,7 @@ from flowengine.runtime.ports import CallRow, Entry
 
 View = dict[str, Any]
 
-_SPEAKERS = {"CallerSaid": "caller", "AgentSaid": "agent", "StaffSaid": "staff"}
+_SPEAKERS = {"CallerSaid": "caller", "AgentSaid": "agent", "LinePlayed": "agent", "StaffSaid": "staff"}
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,7 @@ class Counts:
     muted: int = 0  # agent audio not let through
     late: int = 0  # agent audio of an interrupted reply
 
+
 class CallAudio:
     """Listens to the caller's line and the agent, and plays what the call
     asks for. One per call; streams come and go.
@@ -69,6 +70,7 @@ class CallAudio:
         self._reply = ""  # the reply whose audio the carrier may still hold
         self._over: set[str] = set()  # replies that were interrupted
         self._pending = ""  # the fixed sentence being played
+        self._text = ""  # its words
         self._ceiling: asyncio.TimerHandle | None = None
         self._loop_music: Loop | None = None
         self._feeder: asyncio.Task[None] | None = None
@@ -190,7 +192,7 @@ class CallAudio:
                 assert_never(command)
 
     async def _play_line(self, command: PlayLine) -> None:
-        self._pending = command.line
+        self._pending, self._text = command.line, command.text
         try:
             async with asyncio.timeout(LINE_WAIT):
                 audio = await self._phrasebook.get(command.text, self._voice, command.keep)
@@ -214,7 +216,7 @@ class CallAudio:
         line, self._pending, self._voiced = self._pending, "", 0
         if self._ceiling is not None:
             self._ceiling.cancel()
-        self._post(e.LinePlayed(self._seconds(), line))
+        self._post(e.LinePlayed(self._seconds(), line, self._text))
 
     def _play(self, audio: bytes) -> None:
         if self._line is None:

@@ -29,9 +29,7 @@ MOST_CALLS = 2000
 class LiveCalls:
     """Implements `ports.Calls`."""
 
-    def __init__(
-        self, ports: Ports, flows: Flowbook, *, new_id: Callable[[], str] | None = None
-    ) -> None:
+    def __init__(self, ports: Ports, flows: Flowbook, *, new_id: Callable[[], str] | None = None) -> None:
         self._ports, self._flows = ports, flows
         self._new_id = new_id or (lambda: f"c{secrets.token_hex(8)}")
         self._sessions: dict[str, Session] = {}

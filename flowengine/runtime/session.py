@@ -77,7 +77,7 @@ class Session:
         self._lanes: dict[str, Lane] = {}
         self._agent: AgentSession | None = None
         self._transcripts: dict[str, asyncio.Task[None]] = {}
-        self._partials = 0
+        self._saying: dict[str, str] = {}  # speaker → the turn whose words are still changing
         self._loop = asyncio.get_running_loop()
         self.over = asyncio.Event()
         self.audio = CallAudio(
@@ -303,7 +303,7 @@ class Session:
         self.post(event)
 
     def agent_partial(self, text: str) -> None:
-        self._publish_line("caller", text, f"talk-{self._partials}", final=False)
+        self._publish_partial("caller", text)
 
     def call_seconds(self) -> float:
         return self.seconds()
@@ -321,16 +321,16 @@ class Session:
     async def _transcribe(self, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]) -> None:
         speaker = "caller" if leg == self.call.caller_leg else "staff"
         transcript = await self._ports.transcriber.open(
-            partial(self._heard, speaker, leg), lambda broken: self.post(e.TranscriptGap(self.seconds(), leg, broken))
+            partial(self._heard, speaker), lambda broken: self.post(e.TranscriptGap(self.seconds(), leg, broken))
         )
         try:
             await run(transcript.hear)
         finally:
             await transcript.close()
 
-    def _heard(self, speaker: str, leg: str, heard: Heard) -> None:
+    def _heard(self, speaker: str, heard: Heard) -> None:
         if not heard.final:
-            self._publish_line(speaker, heard.text, f"{leg}-{heard.turn}", final=False)
+            self._publish_partial(speaker, heard.text)
         elif speaker == "caller":
             self.post(e.CallerSaid(self.seconds(), heard.text))
         else:
@@ -341,28 +341,33 @@ class Session:
     def _tell_pages(self, event: e.Event) -> None:
         match event:
             case e.CallerSaid(_, text) if text.strip():
-                self._partials += 1
-                self._publish_line("caller", text, f"talk-{self._partials - 1}", final=True)
-            case e.AgentSaid(_, text, _) if text.strip():
-                self._publish_line("agent", text, f"agent-{self._sequence}", final=True)
+                self._publish_final("caller", text)
+            case e.AgentSaid(_, text, _) | e.LinePlayed(_, _, text) if text.strip():
+                self._publish_final("agent", text)
             case e.StaffSaid(_, text):
-                self._publish_line("staff", text, f"staff-{self._sequence}", final=True)
-            case e.TranscriptGap(_, leg, open_):
-                self._publish({"type": "gap", "leg": leg, "open": open_, "id": self._sequence - 1})
+                self._publish_final("staff", text)
+            case e.TranscriptGap(at, leg, open_):
+                self._publish({"type": "gap", "leg": leg, "open": open_, "at": at, "id": self._sequence - 1})
 
-    def _publish_line(self, speaker: str, text: str, turn: str, *, final: bool) -> None:
-        number = self._sequence - 1 if final else None
-        self._publish(
-            {
-                "type": "line",
-                "speaker": speaker,
-                "text": text,
-                "final": final,
-                "turn": turn,
-                "at": self.seconds(),
-                "id": number,
-            }
-        )
+    def _publish_partial(self, speaker: str, text: str) -> None:
+        turn = self._saying.setdefault(speaker, f"{speaker}-{self._sequence}")
+        self._publish(self._line_news(speaker, text, turn, None))
+
+    def _publish_final(self, speaker: str, text: str) -> None:
+        turn = self._saying.pop(speaker, f"{speaker}-{self._sequence}")
+        self._publish(self._line_news(speaker, text, turn, self._sequence - 1))
+
+    def _line_news(self, speaker: str, text: str, turn: str, number: int | None) -> dict[str, object]:
+        final = number is not None
+        return {
+            "type": "line",
+            "speaker": speaker,
+            "text": text,
+            "final": final,
+            "turn": turn,
+            "at": self.seconds(),
+            "id": number,
+        }
 
     def _publish(self, news: dict[str, object]) -> None:
         self._lane("news").put(partial(self._ports.bus.publish, f"call:{self.call.call_id}", news))

@@ -146,6 +146,7 @@ async def _served(engine: Engine, listener: socket.socket) -> AsyncIterator[None
         ws_per_message_deflate=False,
         ws_ping_interval=None,
         access_log=False,
+        timeout_graceful_shutdown=1,
     )
     server = uvicorn.Server(config)
     server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]  # the sandbox's owner handles signals

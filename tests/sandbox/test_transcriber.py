@@ -95,9 +95,7 @@ class Client:
 
 
 @asynccontextmanager
-async def service(
-    *script: StreamFault, behaviour: StreamingBehaviour | None = None
-) -> AsyncIterator[StreamingService]:
+async def service(*script: StreamFault, behaviour: StreamingBehaviour | None = None) -> AsyncIterator[StreamingService]:
     one = StreamingService(api_key=KEY, now=lambda: START, behaviour=behaviour, script=script)
     await one.start()
     try:

@@ -13,6 +13,7 @@ __all__ = ["Segment", "segments"]
 FRAME_SECONDS = FRAME / RATE
 _BRIDGED = {"music": 25, "self": 15}  # frames of quiet inside these that are part of them, as breath is part of speech
 _TOO_SHORT = 10  # frames of silence that nobody would call a silence
+_LOST = 2  # frames in a row that may be missing inside a damaged word
 _WORD = 62  # frames the longest ordinary word takes; how far a damaged edge of an utterance is looked for
 
 
@@ -82,20 +83,24 @@ def _back(labels: Sequence[str], start: int, floor: int, word: Word) -> int:
     """Where an utterance whose first words are damaged began: sound just before its first intact word is its own."""
     if word.index == 0:
         return start
-    least = max(floor, start - _WORD)
-    while start > least and labels[start - 1] == "music":
-        start -= 1
-    return start
+    before = labels[max(floor, start - _WORD) : start]
+    return start - _unsigned_run(before[::-1])
 
 
 def _on(labels: Sequence[str], end: int, word: Word) -> int:
     """Where an utterance that was cut off ended: the rest of the word that was cut is its own."""
-    if word.index == word.count - 1:
-        return end
-    most = min(len(labels), end + _WORD)
-    while end < most and labels[end] == "music":
-        end += 1
-    return end
+    return end if word.index == word.count - 1 else end + _unsigned_run(labels[end : end + _WORD])
+
+
+def _unsigned_run(labels: Sequence[str]) -> int:
+    """How many frames of unsigned sound come first, a lost frame or two included."""
+    length = 0
+    for n, label in enumerate(labels):
+        if label == "music":
+            length = n + 1
+        elif label != "silence" or n - length >= _LOST:
+            break
+    return length
 
 
 def _fill(spoken: Sequence[_Stretch], labels: Sequence[str]) -> Iterator[_Stretch]:

@@ -20,6 +20,7 @@ __all__ = [
 
 CEILING = 12.0  # seconds of nobody speaking after which a person speaks anyway
 PRESS_AFTER = 0.4  # seconds from "press one" to the key
+LIFTS = 0.2  # seconds from picking up to the first word
 SETTLES = 1.0  # seconds in the room before the person who accepted speaks
 VOICEMAIL = "You have reached my voicemail. Please leave a message after the tone."
 
@@ -266,8 +267,9 @@ def staff(
             return
         yield from person.waits(lambda: ear.now >= ear.joined_at + SETTLES and ear.free_for(SETTLES))
         for n, act in enumerate(acts):
-            opening = isinstance(act, Says) and n == 0  # the one who accepted speaks first
-            yield from person.does(replace(act, wait=False) if opening else act, patience)
+            if n == 0 and isinstance(act, Says):  # the one who accepted speaks first
+                act = replace(act, wait=False)
+            yield from person.does(act, patience)
         yield from person.pauses(stays)
 
     def declines(person: _Person) -> Iterator[Turn]:
@@ -297,7 +299,8 @@ def _pickup(outcome: Outcome, after: float) -> Pickup:
 
 def _answers(person: _Person, hello: bool, key: str, over: Callable[[], bool]) -> Iterator[Turn]:
     """Picks up, listens, and presses `key` each time she is asked to, until `over`."""
-    if hello:
+    yield from person.pauses(LIFTS)
+    if hello and not person.ear.joined:
         yield from person.says("Hello?")
     while not over():
         if person.asked_to_press():

@@ -133,6 +133,9 @@ class Webhooks:
         policy = _Policy.of(fragment)
         try:
             async with asyncio.timeout(policy.total):
+                if self._faults.loses_callback(bare):
+                    await asyncio.sleep(self._network)
+                    raise Unreachable(11205, "lost on the way", bare)
                 return await self._followed(method.upper(), bare, form, policy)
         except TimeoutError:
             self._note(method.upper(), bare, form, 0)
@@ -181,9 +184,6 @@ class Webhooks:
         if real is None:
             raise Unreachable(11210, "no such host", url)
         await asyncio.sleep(self._network)
-        if self._faults.loses_callback(url):
-            self._note(method, url, form, 0)
-            raise Unreachable(11205, "lost on the way", url)
         return await self._exchanged(method, url, real, form, policy)
 
     async def _exchanged(

@@ -66,7 +66,9 @@ class Socket:
         return [m for m in self.messages if m["event"] == event]
 
     def audio(self, track: str = "inbound") -> bytes:
-        return b"".join(base64.b64decode(m["media"]["payload"]) for m in self.of("media") if m["media"]["track"] == track)
+        return b"".join(
+            base64.b64decode(m["media"]["payload"]) for m in self.of("media") if m["media"]["track"] == track
+        )
 
     def marks(self) -> list[str]:
         return [m["mark"]["name"] for m in self.of("mark")]

@@ -71,7 +71,7 @@ async def test_a_stream_carries_both_voices_without_losing_a_byte() -> None:
     (socket,) = office.sockets
     assert greeting in bytes(record.heard_audio)
     assert bytes(record.spoken_audio).endswith(socket.audio())
-    assert [w.text for w in find_words(socket.audio())] == "My crown just fell out.".split()
+    assert [w.text for w in find_words(socket.audio())] == ["My", "crown", "just", "fell", "out."]
     assert [(s.what, s.text) for s in record.heard if s.text or s.what == "self"] == [
         ("agent", "Thank you for calling. How can I help?"),
         ("self", ""),
@@ -112,7 +112,9 @@ async def test_segments_tile_the_leg_from_answer_to_end() -> None:
 )
 async def test_a_bad_document_is_an_apology_or_the_fallback(reply: web.Response, code: int) -> None:
     def voice(_: Asked) -> web.Response:
-        return web.Response(body=reply.body, status=reply.status, headers={"Content-Type": reply.headers["Content-Type"]})
+        return web.Response(
+            body=reply.body, status=reply.status, headers={"Content-Type": reply.headers["Content-Type"]}
+        )
 
     async with world(Office({"/voice": voice})) as here:
         record = await here.ring(caller([]))
@@ -150,7 +152,9 @@ async def test_a_fragment_overrides_the_timing_and_is_not_sent() -> None:
         await asyncio.sleep(3 if len(calls) == 1 else 0)
         return "<Say>Here.</Say>"
 
-    async with world(Office({"/voice": "<Redirect>/next#rt=2000&amp;rp=all&amp;rc=1</Redirect>", "/next": slow_once})) as here:
+    async with world(
+        Office({"/voice": "<Redirect>/next#rt=2000&amp;rp=all&amp;rc=1</Redirect>", "/next": slow_once})
+    ) as here:
         record = await here.ring(caller([]))
         assert {r.url for r in here.carrier.requests} == {"https://demo.test/voice", "https://demo.test/next"}
     assert len(calls) == 2
@@ -167,13 +171,17 @@ async def test_redirects_of_http_are_followed_ten_times() -> None:
         record = await here.ring(caller([]))
     assert texts(record, "notice") == ["Found."]
     assert office.to("/there")[0].method == "POST"
-    async with world(Office({"/voice": onwards, "/hop": lambda a: web.Response(status=303, headers={"Location": "/hop"})})) as here:
+    async with world(
+        Office({"/voice": onwards, "/hop": lambda a: web.Response(status=303, headers={"Location": "/hop"})})
+    ) as here:
         await here.ring(caller([]))
         assert here.carrier.warnings[-1].code == 11215
 
 
 async def test_what_nobody_knows_is_a_warning_and_ignored() -> None:
-    twiml = '<say>no</say><Say volume="11">Yes.</Say><Gather timeout="soon" numDigits="1"/><Pause length="1" lenght="9"/>'
+    twiml = (
+        '<say>no</say><Say volume="11">Yes.</Say><Gather timeout="soon" numDigits="1"/><Pause length="1" lenght="9"/>'
+    )
     async with world(Office({"/voice": twiml})) as here:
         record = await here.ring(caller([]))
         warned = [w.text for w in here.carrier.warnings if w.code == 12200]
@@ -220,7 +228,7 @@ async def test_a_message_is_recorded_trimmed_and_told() -> None:
         record = await here.ring(caller([Waits(1.5), Says("Please call me back.", wait=False)]))
         (asked,) = office.to("/done")
         recording = here.carrier.recordings[asked["RecordingSid"]]
-    assert [w.text for w in find_words(recording.audio)] == "Please call me back.".split()
+    assert [w.text for w in find_words(recording.audio)] == ["Please", "call", "me", "back."]
     assert asked["RecordingUrl"].endswith(asked["RecordingSid"])
     assert int(asked["RecordingDuration"]) == recording.seconds == 2
     assert texts(record, "notice") == ["Thanks."]
@@ -256,7 +264,9 @@ async def test_a_rejected_call_is_never_answered(reason: str, status: str, sip: 
 
 @pytest.mark.parametrize(("rings", "answered"), [(True, 3.1), (False, 0.1)])
 async def test_a_pause_before_anything_else_rings_or_not(rings: bool, answered: float) -> None:
-    async with world(Office({"/voice": '<Pause length="3"/><Say>Now.</Say>'}), behaviour=Behaviour(pause_first_rings=rings)) as here:
+    async with world(
+        Office({"/voice": '<Pause length="3"/><Say>Now.</Say>'}), behaviour=Behaviour(pause_first_rings=rings)
+    ) as here:
         record = await here.ring(caller([]))
     assert record.answered_at == pytest.approx(record.started_at + answered, abs=0.1)
 

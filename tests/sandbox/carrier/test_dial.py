@@ -107,7 +107,11 @@ async def test_answer_on_bridge_keeps_the_caller_ringing() -> None:
 
 @pytest.mark.parametrize(
     ("dial", "code"),
-    [(f'<Dial callerId="{LUIS}">{DANA}</Dial>', 13214), ("<Dial>555</Dial>", 13223), ("<Dial><Sip>x@y</Sip></Dial>", 13223)],
+    [
+        (f'<Dial callerId="{LUIS}">{DANA}</Dial>', 13214),
+        ("<Dial>555</Dial>", 13223),
+        ("<Dial><Sip>x@y</Sip></Dial>", 13223),
+    ],
 )
 async def test_a_dial_that_cannot_be_placed(dial: str, code: int) -> None:
     async with world(Office({"/voice": dial + ENDS})) as here:
@@ -130,7 +134,9 @@ async def test_star_and_the_time_limit_end_the_bridge() -> None:
 
 async def test_the_caller_hanging_up_stops_the_ringing() -> None:
     office = Office(
-        {"/voice": f'<Dial><Number statusCallback="{PUBLIC}/leg" statusCallbackEvent="ringing completed">{DANA}</Number></Dial>'}
+        {
+            "/voice": f'<Dial><Number statusCallback="{PUBLIC}/leg" statusCallbackEvent="ringing completed">{DANA}</Number></Dial>'
+        }
     )
     async with world(office) as here:
         here.carrier.add_phone(DANA, staff("no answer"))

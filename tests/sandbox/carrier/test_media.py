@@ -167,9 +167,7 @@ async def test_a_stream_that_cannot_open_lets_the_document_go_on(stream: str, co
 
 @pytest.mark.parametrize("fires", [True, False])
 async def test_a_refused_upgrade_is_a_stream_error(fires: bool) -> None:
-    document = (
-        f'<Connect action="/after"><Stream url="wss://demo.test/media" statusCallback="{PUBLIC}/stream"/></Connect>{AFTER}'
-    )
+    document = f'<Connect action="/after"><Stream url="wss://demo.test/media" statusCallback="{PUBLIC}/stream"/></Connect>{AFTER}'
     office = Office({"/voice": document, "/after": "<Say>Action.</Say>"}, refuses_sockets=True)
     async with world(office, behaviour=Behaviour(connect_action_after_refusal=fires)) as here:
         record = await here.ring(caller([]))
@@ -219,7 +217,9 @@ async def test_a_message_nobody_knows_is_skipped_and_warned_of_once(message: Any
             elif isinstance(message, str):
                 await socket.ws.send_str(message)
             else:
-                await socket.ws.send_json(message | ({"streamSid": socket.sid} if message.get("streamSid") == "SID" else {}))
+                await socket.ws.send_json(
+                    message | ({"streamSid": socket.sid} if message.get("streamSid") == "SID" else {})
+                )
         await socket.play(said("Fine."))
         await socket.mark("m")
         await socket.until(lambda: socket.marks())
@@ -259,7 +259,7 @@ async def test_a_copy_of_a_leg_has_both_sides_apart(per_track: bool) -> None:
         await here.carrier.settle()
     (socket,) = office.sockets
     assert [w.text for w in find_words(socket.audio("outbound"))] == ["What", "happened?"]
-    assert [w.text for w in find_words(socket.audio("inbound"))] == "My crown fell out.".split()
+    assert [w.text for w in find_words(socket.audio("inbound"))] == ["My", "crown", "fell", "out."]
     chunks = [m["media"]["chunk"] for m in socket.of("media")][:4]
     assert chunks == (["1", "1", "2", "2"] if per_track else ["1", "2", "3", "4"])
     assert [a["StreamEvent"] for a in office.to("/stream")] == ["stream-started", "stream-stopped"]

@@ -246,7 +246,10 @@ async def test_a_redirect_ends_the_stream_and_drops_its_audio(asks: bool) -> Non
 async def test_our_close_around_a_redirect(overtakes: bool) -> None:
     """By default the redirect that was ordered wins; with the switch our close runs the document off its end."""
     office = Office({"/voice": CONNECT})
-    async with world(office, behaviour=Behaviour(close_processed_before_redirect=overtakes)) as here, client(here) as api:
+    async with (
+        world(office, behaviour=Behaviour(close_processed_before_redirect=overtakes)) as here,
+        client(here) as api,
+    ):
         ringing = asyncio.create_task(here.ring(caller([])))
         await moved(here, office, api, twiml="<Response><Say>You were moved.</Say></Response>")
         await office.sockets[0].ws.close()
@@ -444,7 +447,9 @@ def _fits(rule: dict[str, Any], value: Any) -> bool:
         return False
     if rule.get("enum") and value not in rule["enum"]:
         return False
-    if rule.get("format") == "date-time-rfc-2822" and not re.fullmatch(r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} \+0000", value):
+    if rule.get("format") == "date-time-rfc-2822" and not re.fullmatch(
+        r"\w{3}, \d\d \w{3} \d{4} [\d:]{8} \+0000", value
+    ):
         return False
     return not rule.get("pattern") or bool(re.fullmatch(rule["pattern"], value))
 

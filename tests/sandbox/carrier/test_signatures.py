@@ -74,7 +74,11 @@ async def test_all_webhooks_of_a_call_validate(method: str) -> None:
                 status_callback_event=["initiated", "ringing", "answered", "completed"], machine_detection="Enable",
                 async_amd="true", async_amd_status_callback=f"{PUBLIC}/amd", status_callback_method=method,
             )  # fmt: skip
-        await here.ring(caller([Waits(0.5), Presses("5"), Presses("#"), HangsUp(after=2.5)]), sip=True, headers=[("X-Tag", "b"), ("X-Tag", "a")])
+        await here.ring(
+            caller([Waits(0.5), Presses("5"), Presses("#"), HangsUp(after=2.5)]),
+            sip=True,
+            headers=[("X-Tag", "b"), ("X-Tag", "a")],
+        )
         await here.carrier.settle()
     assert {a.path for a in office.asked} >= {"/voice", "/keys", "/staff", "/status", "/leg", "/amd", "/stream"}
     assert office.to("/voice")[0].form.getall("SipHeader_X-Tag") == ["b", "a"]
@@ -83,7 +87,9 @@ async def test_all_webhooks_of_a_call_validate(method: str) -> None:
     assert all(a.headers["Host"] == "demo.test" for a in office.asked)
     assert len(office.sockets) == 2
     for socket in office.sockets:
-        assert RequestValidator(TOKEN).validate(f"wss://demo.test{socket.path}", {}, socket.headers["X-Twilio-Signature"])
+        assert RequestValidator(TOKEN).validate(
+            f"wss://demo.test{socket.path}", {}, socket.headers["X-Twilio-Signature"]
+        )
 
 
 async def test_the_upgrade_has_the_headers_that_were_captured() -> None:
