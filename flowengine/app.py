@@ -74,6 +74,7 @@ def build(
     bus = MemoryBus()
     carrier = CARRIERS["twilio"](settings, clock)
     phrasebook = Phrasebook(AssemblySpeaker(settings), phrases)
+    access = Access(settings.secret_key, clock, bus, settings.desk_url)
     ports = Ports(
         clock=clock,
         carrier=carrier.client,
@@ -84,9 +85,9 @@ def build(
         courier=WebhookCourier(settings, allow_private=private_webhooks),
         phrasebook=phrasebook,
         music=_music,
+        card_link=access.handoff_link,
     )
     calls = LiveCalls(ports, flows, new_id=new_id)
-    access = Access(settings.secret_key, clock, bus, settings.desk_url)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:

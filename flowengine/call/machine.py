@@ -54,6 +54,7 @@ from flowengine.flow.model import CallLongerThan, Flow, VoicemailStep
 Asking = e.CallerReturned | e.CallerLeftRoom | e.ReferAnswered | e.DialEnded
 Handler = Callable[[Flow, Call, Any], Step]
 
+MOST_RETURNS = 4  # in a row without a word from the caller: the stream does not open
 MOST_STREAMS = 8  # a caller whose stream ends this often gets voicemail instead of another one
 BACK_SECONDS = 3.0  # for a caller whose stream ended to come back by the recovery address
 SORRY = (
@@ -117,7 +118,7 @@ def greet(flow: Flow, call: Call, event: e.MediaStarted) -> Step:
     """The first audio: the agent's session opens, with the greeting of this hour."""
     if event.stream != call.stream:
         return call, ()
-    call = replace(call, phase=Phase.TALKING, caller_at="stream", talking_since=call.at)
+    call = replace(call, phase=Phase.TALKING, caller_at="stream", returns=0, talking_since=call.at)
     if call.agent == "failed":
         return _without_agent(flow, call)
     who = flow.receptionist
@@ -137,7 +138,7 @@ def media_back(flow: Flow, call: Call, event: e.MediaStarted) -> Step:
     if event.stream != call.stream:
         return call, ()
     spoken = isinstance(call.heading, ConnectCaller) and call.heading.say
-    call = replace(call, caller_at="stream")
+    call = replace(call, caller_at="stream", returns=0)
     stop = (StopTimer("back"),)
     if call.line is not None:
         if spoken == call.line.text:
@@ -180,11 +181,12 @@ def returned(flow: Flow, call: Call, event: Asking) -> Step:
             return call, (Answer(event.request, call.heading or HangUp()),)
         case Phase.CLOSING if call.line is None:
             return call, (Answer(event.request, HangUp()),)
-    if call.caller_at == "moving" and call.heading is not None:
-        return call, (Answer(event.request, call.heading),)
-    if call.stream >= MOST_STREAMS:
+    call = replace(call, returns=call.returns + 1)
+    if call.stream >= MOST_STREAMS or call.returns > MOST_RETURNS:
         call = replace(call, phase=Phase.RECORDING, heading=RecordCaller(SORRY), caller_at="moving")
         return call, (Answer(event.request, RecordCaller(SORRY)), EndAgent())
+    if call.caller_at == "moving" and call.heading is not None:
+        return call, (Answer(event.request, call.heading),)
     document = ConnectCaller(call.stream + 1)
     call = replace(call, stream=call.stream + 1, heading=document, caller_at="moving")
     return call, (Answer(event.request, document), StopTimer("back"))

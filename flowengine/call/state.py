@@ -135,6 +135,7 @@ class Call:
     caller_at: CallerAt = "arriving"
     stream: int = 0  # the stream the caller is on, or was told to open
     heading: Document | None = None  # where the caller was last sent
+    returns: int = 0  # how often the carrier asked since the caller was last heard
     talking_since: float | None = None
     agent: AgentIs = "none"
     fields: Mapping[str, str] = field(default_factory=dict)

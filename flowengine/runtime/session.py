@@ -62,6 +62,7 @@ class Ports:
     courier: Courier
     phrasebook: Phrasebook
     music: Callable[[Flow, str], bytes]
+    card_link: Callable[[str, str, float], str]  # (hand-off, flow, seconds it holds) → the address of its page
 
 
 class Session:
@@ -258,7 +259,8 @@ class Session:
                     await bus.publish(topic, {"type": "card", "card": card, "id": self._sequence})
                 self.post(e.CardShown(self.seconds(), handoff))
             case c.SendCard(handoff, address, card):
-                if await self._ports.courier.send_card(address, flow, handoff, card):
+                link = self._ports.card_link(handoff, flow, self.flow.card.link_expires)
+                if await self._ports.courier.send_card(address, flow, handoff, {**card, "link": link}):
                     self.post(e.CardConfirmed(self.seconds(), "webhook"))
             case c.AddWork(work, kind, department, fields):
                 await store.save_work(work, call, flow, kind, department, fields, at)

@@ -67,16 +67,16 @@ def _frames(audio: bytes | bytearray) -> Iterator[bytes | bytearray]:
 
 def _utterances(heard: bytes | bytearray, labels: Sequence[str]) -> list[_Stretch]:
     """The intact words, an utterance at a time. Two utterances heard at once take turns, word by word."""
+    groups = [list(group) for _, group in groupby(find_words(heard), key=lambda w: (w.speaker, w.utterance))]
     spoken: list[_Stretch] = []
-    for (speaker, _), group in groupby(find_words(heard), key=lambda w: (w.speaker, w.utterance)):
-        words = list(group)
+    for n, words in enumerate(groups):
         floor = spoken[-1].end if spoken else 0
-        start, end = max(floor, words[0].start // FRAME), -(-words[-1].end // FRAME)
-        text = " ".join(w.text for w in words)
-        spoken.append(_Stretch(_back(labels, start, floor, words[0]), _on(labels, end, words[-1]), speaker, text))
-        if len(spoken) > 1:
-            spoken[-1].start = max(spoken[-1].start, spoken[-2].end)
-    return [s for s in spoken if s.end > s.start]
+        ceiling = groups[n + 1][0].start // FRAME if n + 1 < len(groups) else len(labels)
+        start = _back(labels, max(floor, words[0].start // FRAME), floor, words[0])
+        end = _on(labels, min(ceiling, -(-words[-1].end // FRAME)), ceiling, words[-1])
+        if end > start:
+            spoken.append(_Stretch(start, end, words[0].speaker, " ".join(w.text for w in words)))
+    return spoken
 
 
 def _back(labels: Sequence[str], start: int, floor: int, word: Word) -> int:
@@ -87,9 +87,10 @@ def _back(labels: Sequence[str], start: int, floor: int, word: Word) -> int:
     return start - _unsigned_run(before[::-1])
 
 
-def _on(labels: Sequence[str], end: int, word: Word) -> int:
+def _on(labels: Sequence[str], end: int, ceiling: int, word: Word) -> int:
     """Where an utterance that was cut off ended: the rest of the word that was cut is its own."""
-    return end if word.index == word.count - 1 else end + _unsigned_run(labels[end : end + _WORD])
+    whole = word.index == word.count - 1
+    return end if whole else end + _unsigned_run(labels[end : min(ceiling, end + _WORD)])
 
 
 def _unsigned_run(labels: Sequence[str]) -> int:
@@ -124,21 +125,21 @@ def _unsigned(labels: Sequence[str], start: int, end: int) -> Iterator[_Stretch]
     yield from runs
 
 
-def _without_blips(stretches: list[_Stretch]) -> Iterator[_Stretch]:
+def _without_blips(stretches: Sequence[_Stretch]) -> list[_Stretch]:
     """A silence too short to notice belongs to what it follows; at the very start, to what it precedes."""
-    last: _Stretch | None = None
+    kept: list[_Stretch] = []
     for n, stretch in enumerate(stretches):
         short = stretch.what == "silence" and stretch.end - stretch.start <= _TOO_SHORT
-        if short and last is not None:
-            last.end = stretch.end
+        if short and kept:
+            kept[-1].end = stretch.end
         elif short and n + 1 < len(stretches):
             stretches[n + 1].start = stretch.start
         else:
-            last = stretch
-            yield stretch
+            kept.append(stretch)
+    return kept
 
 
-def _merged(stretches: Iterator[_Stretch]) -> list[_Stretch]:
+def _merged(stretches: Sequence[_Stretch]) -> list[_Stretch]:
     """Neighbours of one kind are one, unless they are speech: each utterance stays a segment of its own."""
     merged: list[_Stretch] = []
     for stretch in stretches:

@@ -275,7 +275,8 @@ async def test_a_participant_is_dialled_into_a_new_room() -> None:
         here.carrier.add_phone(DANA, staff(after=0.5, hello=False, acts=[Says("Dana here.", wait=False)]))
         made = await api.conferences("r1").participants.create_async(
             from_=OFFICE, to=DANA, label="human", early_media=False, beep="false", wait_url="",
-            end_conference_on_exit=True, status_callback=f"{PUBLIC}/leg", status_callback_event=["answered", "completed"],
+            end_conference_on_exit=True, status_callback=f"{PUBLIC}/leg",
+            status_callback_event=["answered", "completed"],
         )  # fmt: skip
         assert (made.status, made.label, made.conference_sid[:2]) == ("queued", "human", "CF")
         record = await here.ring(caller([Until("Dana here."), HangsUp()]))

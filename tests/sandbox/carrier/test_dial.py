@@ -135,7 +135,8 @@ async def test_star_and_the_time_limit_end_the_bridge() -> None:
 async def test_the_caller_hanging_up_stops_the_ringing() -> None:
     office = Office(
         {
-            "/voice": f'<Dial><Number statusCallback="{PUBLIC}/leg" statusCallbackEvent="ringing completed">{DANA}</Number></Dial>'
+            "/voice": f'<Dial><Number statusCallback="{PUBLIC}/leg" statusCallbackEvent="ringing completed">'
+            f"{DANA}</Number></Dial>"
         }
     )
     async with world(office) as here:

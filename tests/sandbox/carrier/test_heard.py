@@ -55,6 +55,13 @@ def test_a_sentence_cut_off_ends_where_the_sound_ends() -> None:
     assert silence.what == "silence"
 
 
+def test_a_sentence_cut_off_by_another_keeps_its_words_apart() -> None:
+    cut = HI[: len(HI) // 2 // FRAME * FRAME]
+    (agent, staff) = segments(cut + BYE, SILENCE * ((len(cut) + len(BYE)) // FRAME))
+    assert (agent.what, agent.seconds) == ("agent", len(cut) / 8000)
+    assert (staff.what, staff.text) == ("staff", "Goodbye then.")
+
+
 def test_nothing_at_all() -> None:
     assert segments(b"", b"") == []
 

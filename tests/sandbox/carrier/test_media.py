@@ -167,7 +167,8 @@ async def test_a_stream_that_cannot_open_lets_the_document_go_on(stream: str, co
 
 @pytest.mark.parametrize("fires", [True, False])
 async def test_a_refused_upgrade_is_a_stream_error(fires: bool) -> None:
-    document = f'<Connect action="/after"><Stream url="wss://demo.test/media" statusCallback="{PUBLIC}/stream"/></Connect>{AFTER}'
+    stream = f'<Stream url="wss://demo.test/media" statusCallback="{PUBLIC}/stream"/>'
+    document = f'<Connect action="/after">{stream}</Connect>{AFTER}'
     office = Office({"/voice": document, "/after": "<Say>Action.</Say>"}, refuses_sockets=True)
     async with world(office, behaviour=Behaviour(connect_action_after_refusal=fires)) as here:
         record = await here.ring(caller([]))

@@ -17,15 +17,19 @@ def warned(body: str) -> list[str]:
         '<Connect action="/a" method="GET"><Stream url="wss://x/y" name="n" track="inbound_track" statusCallback="/s">'
         '<Parameter name="a" value="b"/></Stream></Connect>',
         '<Start><Stream url="wss://x/y" track="both_tracks"/></Start><Stop><Stream name="n"/></Stop>',
-        '<Dial action="/a" timeout="20" timeLimit="60" callerId="+13125550100" answerOnBridge="true" hangupOnStar="true">'
-        '<Number url="/w" statusCallbackEvent="initiated ringing answered completed" sendDigits="wW1">+13125550111</Number>'
+        '<Dial action="/a" timeout="20" timeLimit="60" callerId="+13125550100" answerOnBridge="true" '
+        'hangupOnStar="true">'
+        '<Number url="/w" statusCallbackEvent="initiated ringing answered completed" sendDigits="wW1">'
+        "+13125550111</Number>"
         "</Dial>",
         '<Dial><Conference startConferenceOnEnter="true" endConferenceOnExit="false" beep="onEnter" waitUrl="" '
-        'jitterBufferSize="small" participantLabel="a" statusCallbackEvent="start end join leave">r</Conference></Dial>',
+        'jitterBufferSize="small" participantLabel="a" '
+        'statusCallbackEvent="start end join leave">r</Conference></Dial>',
         '<Gather input="dtmf speech" numDigits="1" finishOnKey="" timeout="8" actionOnEmptyResult="true"><Say>x</Say>'
         '<Play>y</Play><Pause length="1"/></Gather>',
         '<Record maxLength="60" timeout="5" playBeep="true" trim="do-not-trim" finishOnKey="1#"/>',
-        '<Refer action="/a"><Sip>sip:a@b</Sip></Refer><Reject reason="busy"/><Hangup/><Redirect method="GET">/x</Redirect>',
+        '<Refer action="/a"><Sip>sip:a@b</Sip></Refer><Reject reason="busy"/><Hangup/>'
+        '<Redirect method="GET">/x</Redirect>',
         "<!-- a comment --><Say voice='alice' language='en-US' loop='0'>x</Say>",
     ],
 )
