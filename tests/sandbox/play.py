@@ -44,6 +44,7 @@ def played(
     *,
     change: Callable[[str], str] = lambda text: text,
     scenario: Callable[[Scenario], Scenario] = lambda s: s,
+    watch: Callable[[World], None] = lambda world: None,
 ) -> Played:
     """One scenario; `change` edits the flow's text, `scenario` the script."""
     script = scenario(known()[name])
@@ -51,5 +52,10 @@ def played(
     text = change(file.read_text("utf-8"))
     flow = compile_flow(text, str(file))
     worlds: list[World] = []
-    report = play(str(file), text, moment(flow, script.at), script, options, watch=worlds.append)
+
+    def seen(world: World) -> None:
+        worlds.append(world)
+        watch(world)
+
+    report = play(str(file), text, moment(flow, script.at), script, options, watch=seen)
     return Played(report, judge(script.expect, report), worlds[0])

@@ -25,6 +25,7 @@ class Behaviour:
 
     connect_action_after_redirect: bool = False  # a REST redirect also requests `<Connect action>` (3.3)
     connect_action_after_refusal: bool = True  # a stream that does not open ends `<Connect>` with its `action` (3.3)
+    action_after_hang_up: bool = False  # a hang-up during `<Dial>` or `<Connect>` requests the `action` (2.1, 2.2)
     callbacks: Literal["in order", "late", "twice", "shuffled"] = "in order"  # no ordering guarantee (1.3)
     late_seconds: float = 3.0  # how late, when callbacks are late or shuffled
     stream_accepts_ping: bool = True  # a WebSocket ping of ours is answered (3.3)

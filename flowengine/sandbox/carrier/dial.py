@@ -9,7 +9,15 @@ from typing import Any
 
 from flowengine.sandbox.carrier.amd import tell_verdict
 from flowengine.sandbox.carrier.conference import Joining, Member, RoomRefuses
-from flowengine.sandbox.carrier.interpreter import END, FatalError, Goto, Interpreter, Outcome, fetch
+from flowengine.sandbox.carrier.interpreter import (
+    END,
+    FatalError,
+    Goto,
+    Interpreter,
+    Outcome,
+    action_after_hang_up,
+    fetch,
+)
 from flowengine.sandbox.carrier.leg import Leg, Orders
 from flowengine.sandbox.carrier.player import Looped, Player
 from flowengine.sandbox.carrier.sids import is_phone, is_sip
@@ -25,6 +33,11 @@ Fields = list[tuple[str, str]]
 
 
 async def do_dial(on: Interpreter, verb: Verb, document: Document) -> Outcome:
+    with action_after_hang_up(on, verb, document):
+        return await _dial(on, verb, document)
+
+
+async def _dial(on: Interpreter, verb: Verb, document: Document) -> Outcome:
     rooms = verb.named("Conference")
     if rooms:
         fields = await _conference(on, verb, rooms[0], document)

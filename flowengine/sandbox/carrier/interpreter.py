@@ -27,6 +27,7 @@ __all__ = [
     "Interpreter",
     "Outcome",
     "Step",
+    "action_after_hang_up",
     "cancelled_by_hang_up",
     "do_hangup",
     "do_pause",
@@ -35,6 +36,7 @@ __all__ = [
     "do_reject",
     "do_say",
     "fetch",
+    "requested",
 ]
 
 APOLOGY = "We are sorry. An application error has occurred. Goodbye."
@@ -84,6 +86,14 @@ async def fetch(leg: Leg, goto: Goto) -> Document:
     except (Unreachable, TwimlError) as trouble:
         raise FatalError(trouble.code, trouble.text, goto.url) from trouble
     return _known(leg, document, unknown)
+
+
+async def requested(leg: Leg, goto: Goto) -> None:
+    """A document that nobody will hear: asked for, and dropped."""
+    try:
+        await fetch(leg, goto)
+    except FatalError as trouble:
+        leg.exchange.warn(trouble.code, leg.sid, f"{trouble.text} ({trouble.url})")
 
 
 def _known(leg: Leg, document: Document, unknown: Sequence[str]) -> Document:
@@ -278,3 +288,17 @@ def cancelled_by_hang_up(leg: Leg, then: Callable[[], None]) -> Iterator[None]:
         if leg.cause == "hang-up":
             then()
         raise
+
+
+@contextmanager
+def action_after_hang_up(on: Interpreter, verb: Verb, document: Document) -> Iterator[None]:
+    """Where the run's behaviour has it, `action` is requested though nobody is there to hear what it answers."""
+
+    def then() -> None:
+        goto = on.action(verb, document)
+        if goto is not None:
+            on.exchange.spawn(requested(on.leg, goto))
+
+    switched = on.exchange.behaviour.action_after_hang_up
+    with cancelled_by_hang_up(on.leg, then if switched else lambda: None):
+        yield

@@ -134,7 +134,8 @@ class Leg:
 
     def run(self, program: Coroutine[Any, Any, None], cause: str = "redirect") -> None:
         """Replace what the leg is doing; the old program has let go of everything before the new one begins."""
-        old, self.cause = self.program, cause
+        old = self.program
+        self.cause = cause if old is not None else ""
 
         async def replaced() -> None:
             if old is not None:

@@ -7,10 +7,10 @@ from typing import Any
 
 from flowengine.sandbox.carrier.dial import do_dial
 from flowengine.sandbox.carrier.interpreter import (
-    Goto,
     Handler,
     Interpreter,
     Outcome,
+    action_after_hang_up,
     cancelled_by_hang_up,
     do_hangup,
     do_pause,
@@ -18,7 +18,7 @@ from flowengine.sandbox.carrier.interpreter import (
     do_redirect,
     do_reject,
     do_say,
-    fetch,
+    requested,
 )
 from flowengine.sandbox.carrier.leg import Leg
 from flowengine.sandbox.carrier.media import MediaStream, StreamInfo
@@ -115,7 +115,7 @@ async def do_record(on: Interpreter, verb: Verb, document: Document) -> Outcome:
 
     def hung_up() -> None:
         goto = on.action_or_self(verb, document, *_recorded(leg, recording, tape, verb, "hangup"))
-        exchange.spawn(_requested(leg, goto))
+        exchange.spawn(requested(leg, goto))
 
     leg.recorder = tape.take
     try:
@@ -160,14 +160,6 @@ def _recorded(leg: Leg, recording: Recording, tape: _Tape, verb: Verb, key: str)
     return [*fields, *([("Digits", key)] if key else [])]
 
 
-async def _requested(leg: Leg, goto: Goto) -> None:
-    """A document that nobody will hear: asked for, and dropped."""
-    try:
-        await fetch(leg, goto)
-    except Exception as trouble:
-        leg.exchange.warn(getattr(trouble, "code", 11200), leg.sid, str(trouble))
-
-
 # ---- Connect, Start, Stop (2.1) --------------------------------------------------------------------------------------
 
 
@@ -205,13 +197,13 @@ async def do_connect(on: Interpreter, verb: Verb, document: Document) -> Outcome
     leg, behaviour = on.leg, on.exchange.behaviour
     stream = _open(leg, nouns[0], document, two_way=True)
     try:
-        with leg.hearing(stream):
+        with leg.hearing(stream), action_after_hang_up(on, verb, document):
             await stream.over.wait()
     except asyncio.CancelledError:
         if leg.cause == "redirect" and behaviour.connect_action_after_redirect:
             goto = on.action(verb, document)
             if goto is not None:
-                on.exchange.spawn(_requested(leg, goto))
+                on.exchange.spawn(requested(leg, goto))
         raise
     finally:
         stream.stop()

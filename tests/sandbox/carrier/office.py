@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import base64
 import json
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -179,6 +179,7 @@ async def world(
     method: str = "POST",
     fallback: str = "",
     status: str = "",
+    elsewhere: Mapping[str, str] | None = None,
 ) -> AsyncIterator[World]:
     """An office behind `https://demo.test`, reached by the carrier, its number leading to /voice."""
     office = office or Office()
@@ -193,7 +194,7 @@ async def world(
         account_sid=ACCOUNT,
         auth_token=TOKEN,
         now=lambda: START + timedelta(seconds=loop.time() - began),
-        routes={PUBLIC: f"http://127.0.0.1:{runner.addresses[0][1]}"},
+        routes={PUBLIC: f"http://127.0.0.1:{runner.addresses[0][1]}", **(elsewhere or {})},
         behaviour=behaviour,
         faults=faults,
     )

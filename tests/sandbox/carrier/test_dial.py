@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from flowengine.sandbox.carrier import (
+    Act,
     Behaviour,
     CallRecord,
     HangsUp,
@@ -122,7 +123,9 @@ async def test_a_dial_that_cannot_be_placed(dial: str, code: int) -> None:
 
 
 async def test_star_and_the_time_limit_end_the_bridge() -> None:
-    for attribute, acts, least in (('hangupOnStar="true"', [Waits(4.0), Presses("*")], 0), ('timeLimit="10"', [], 9)):
+    presses: list[Act] = [Waits(4.0), Presses("*")]
+    none: list[Act] = []
+    for attribute, acts, least in (('hangupOnStar="true"', presses, 0), ('timeLimit="10"', none, 9)):
         office = Office({"/voice": f"<Dial {attribute}>{DANA}</Dial>{ENDS}"})
         async with world(office) as here:
             here.carrier.add_phone(DANA, staff(after=1.0))
@@ -145,6 +148,16 @@ async def test_the_caller_hanging_up_stops_the_ringing() -> None:
         await here.carrier.settle()
         assert list(here.carrier.calls.values())[1].status == "canceled"
     assert [a["CallStatus"] for a in office.to("/leg")] == ["ringing", "canceled"]
+
+
+@pytest.mark.parametrize("asks", [False, True])
+async def test_hanging_up_may_still_request_the_action(asks: bool) -> None:
+    office = Office({"/voice": f'<Dial action="/after">{DANA}</Dial>', "/after": "<Say>Nobody hears this.</Say>"})
+    async with world(office, behaviour=Behaviour(action_after_hang_up=asks)) as here:
+        record = await here.ring(caller([Waits(2.0), HangsUp()]))
+        await here.carrier.settle()
+    assert [a["CallStatus"] for a in office.to("/after")] == (["completed"] if asks else [])
+    assert not heard(record, "notice")
 
 
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")

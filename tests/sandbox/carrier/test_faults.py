@@ -7,6 +7,7 @@ import asyncio
 import pytest
 
 from flowengine.sandbox.carrier import (
+    Act,
     Behaviour,
     CallRecord,
     CutStream,
@@ -43,7 +44,7 @@ async def call(*faults: Fault) -> tuple[Socket, CallRecord, list[Fault]]:
     """A greeting said twice, an answer, a key, a goodbye in the carrier's voice."""
     office = Office({"/voice": CONNECT + "<Say>Goodbye then.</Say>"}, {"/media": greets})
     async with world(office, faults=faults) as here:
-        acts = [Says("My crown fell out."), Presses("0"), HangsUp()]
+        acts: list[Act] = [Says("My crown fell out."), Presses("0"), HangsUp()]
         record = await here.ring(caller(acts))
         await here.carrier.settle()
         return office.sockets[0], record, here.carrier.faults_done

@@ -186,9 +186,9 @@ async def test_a_server_that_never_answers_is_given_up() -> None:
         await writer.wait_closed()
 
     server = await asyncio.start_server(silent, "127.0.0.1", 0)
-    async with world(Office({"/voice": CONNECT.replace("demo.test", "silent.test") + AFTER})) as here:
-        port = server.sockets[0].getsockname()[1]
-        here.carrier._exchange.router._routes["https://silent.test"] = f"http://127.0.0.1:{port}"
+    there = {"https://silent.test": f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"}
+    office = Office({"/voice": CONNECT.replace("demo.test", "silent.test") + AFTER})
+    async with world(office, elsewhere=there) as here:
         record = await here.ring(caller([]))
         assert [w.code for w in here.carrier.warnings] == [31901]
     server.close()

@@ -16,7 +16,18 @@ import aiohttp
 import pytest
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
 
-from flowengine.sandbox.carrier import Behaviour, HangsUp, Presses, RestAnswers, RestSilent, Says, Waits, caller, staff
+from flowengine.sandbox.carrier import (
+    Behaviour,
+    Fault,
+    HangsUp,
+    Presses,
+    RestAnswers,
+    RestSilent,
+    Says,
+    Waits,
+    caller,
+    staff,
+)
 from flowengine.sandbox.speech import find_words
 from tests.sandbox.carrier.office import (
     ACCOUNT,
@@ -371,7 +382,7 @@ async def test_news_of_a_call_may_overtake_the_answer_to_its_creation() -> None:
 
 
 async def test_an_order_may_be_refused_once_or_its_answer_be_lost() -> None:
-    faults = [RestAnswers("/Calls.json", 429, 20429), RestSilent("/Calls.json", nth=1)]
+    faults: list[Fault] = [RestAnswers("/Calls.json", 429, 20429), RestSilent("/Calls.json", nth=1)]
     async with world(faults=faults) as here, client(here) as api:
         order = {"to": DANA, "from_": OFFICE, "twiml": "<Response/>", "timeout": 5}
         with pytest.raises(TwilioRestException) as refused:

@@ -1,0 +1,167 @@
+"""The command line as a person or a script meets it: what is printed where, and the exit code."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import struct
+import subprocess
+import sys
+import wave
+from pathlib import Path
+
+import pytest
+
+from flowengine.sandbox.scenario import scenarios
+
+ROOT = Path(__file__).parents[1]
+DENTAL = ROOT / "flows" / "dental_office.yaml"
+CLEAN = {k: v for k, v in os.environ.items() if not k.startswith(("FLOWENGINE_", "TWILIO_", "ASSEMBLYAI_"))}
+
+
+def flowengine(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "flowengine", *map(str, arguments)]
+    return subprocess.run(
+        command, cwd=ROOT, env={**CLEAN, **environment}, capture_output=True, text=True, timeout=120, check=False
+    )
+
+
+# ---- validate --------------------------------------------------------------------------------------------------------
+
+
+def test_the_example_flows_are_valid() -> None:
+    done = flowengine("validate", *sorted((ROOT / "flows").glob("*.yaml")))
+    assert done.returncode == 0, done.stdout
+    assert "error" not in done.stdout
+
+
+def test_three_mistakes_are_three_lines_with_their_places(tmp_path: Path) -> None:
+    text = DENTAL.read_text("utf-8")
+    text = text.replace(
+        "    to: front_desk\n  - rule: asked_for_a_person", "    to: frontdesk\n  - rule: asked_for_a_person"
+    )
+    text = text.replace("  manner: Warm", "  maner: Warm").replace(
+        "  ring_for: 20s", "  ring_for: 20s\n  ring_for: 25s", 1
+    )
+    file = tmp_path / "office.yaml"
+    file.write_text(text, "utf-8")
+    done = flowengine("validate", file)
+    assert done.returncode == 1
+    lines = text.splitlines()
+    for mistake, code in (
+        ("to: frontdesk", "unknown-department"),
+        ("maner:", "unknown-key"),
+        ("ring_for: 25s", "duplicate"),
+    ):
+        number = next(i for i, line in enumerate(lines, 1) if mistake in line)
+        (found,) = [line for line in done.stdout.splitlines() if line.startswith(f"{file}:{number}:")]
+        assert code in found
+    assert "^" in done.stdout
+
+
+def test_findings_as_json(tmp_path: Path) -> None:
+    file = tmp_path / "office.yaml"
+    file.write_text(DENTAL.read_text("utf-8").replace("voice: anna", "vioce: anna"), "utf-8")
+    found = json.loads(flowengine("validate", "--format", "json", file).stdout)
+    assert (found["format_version"], found["valid"]) == (1, False)
+    assert {d["code"] for d in found["diagnostics"]} >= {"unknown-key"}
+
+
+def test_warnings_count_only_when_strict() -> None:
+    assert flowengine("validate", ROOT / "flows" / "billing_support.yaml").returncode == 0
+    assert flowengine("validate", "--strict", ROOT / "flows" / "billing_support.yaml").returncode == 1
+
+
+def test_a_file_that_is_not_there_is_not_a_finding() -> None:
+    done = flowengine("validate", "nowhere.yaml")
+    assert (done.returncode, done.stdout) == (2, "")
+
+
+# ---- demo and replay -------------------------------------------------------------------------------------------------
+
+
+def test_the_list_names_each_scenario_first() -> None:
+    listed = [line.split()[0] for line in flowengine("demo", "--list").stdout.splitlines()]
+    assert listed[0] == "crown"
+    assert set(listed) == set(scenarios())
+
+
+def test_a_call_prints_one_report_and_its_journal_runs_again(tmp_path: Path) -> None:
+    database = f"sqlite:///{tmp_path}/calls.db"
+    done = flowengine("demo", "--headless", "--json", "--speed", "40", FLOWENGINE_DATABASE_URL=database)
+    assert done.returncode == 0, done.stderr
+    report = json.loads(done.stdout)
+    assert done.stdout.count("\n") == 1
+    assert report["outcome"] == "connected"
+    again = flowengine("replay", "--json", report["call_id"], FLOWENGINE_DATABASE_URL=database)
+    assert again.returncode == 0, again.stderr
+    replayed = json.loads(again.stdout)
+    assert (replayed["caller_heard"], replayed["staff_heard"]) == (None, None)
+    assert {k: v for k, v in replayed.items() if not k.endswith("_heard")} == {
+        k: v for k, v in report.items() if not k.endswith("_heard")
+    }
+    other = tmp_path / "office.yaml"
+    other.write_text(DENTAL.read_text("utf-8").replace("I'm connecting you", "I am putting you through"), "utf-8")
+    differs = flowengine("replay", "--flow", other, report["call_id"], FLOWENGINE_DATABASE_URL=database)
+    assert differs.returncode == 1
+    assert "putting you through" in differs.stderr
+
+
+def test_a_scenario_whose_expectation_fails_exits_one(tmp_path: Path) -> None:
+    file = tmp_path / "office.yaml"
+    text = DENTAL.read_text("utf-8")
+    file.write_text(
+        text.replace("if_no_one_answers: take_message\n  clinical", "if_no_one_answers: callback\n  clinical")
+    )
+    done = flowengine("demo", file, "--headless", "--json", "--speed", "40", "--scenario", "nobody_answers")
+    assert done.returncode == 1
+    assert json.loads(done.stdout)["outcome"] == "callback"
+    assert "ends_with: expected take_message" in done.stderr
+
+
+def test_a_scenario_that_does_not_fit_the_flow_exits_two() -> None:
+    done = flowengine("demo", ROOT / "flows" / "billing_support.yaml", "--headless", "--scenario", "crown")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "Hygiene desk" in done.stderr
+    assert flowengine("demo", "--scenario", "nonsense").returncode == 2
+
+
+@pytest.mark.parametrize("rate", [8000, 44100])
+def test_a_recording_of_a_voice_is_heard_as_speech_nobody_understands(rate: int, tmp_path: Path) -> None:
+    file = tmp_path / "voice.wav"
+    with wave.open(str(file), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(rate)
+        sound = (
+            int(8000 * math.sin(i * 2 * math.pi * 180 / rate) * abs(math.sin(i * 9 / rate))) for i in range(2 * rate)
+        )
+        out.writeframes(b"".join(struct.pack("<h", s) for s in sound))
+    arguments = ("demo", "--headless", "--json", "--speed", "40", "--scenario", "recording", "--caller-audio", file)
+    done = flowengine(*arguments)
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["handoffs"][0]["rule"] == "cannot_understand"
+
+
+# ---- serve and the environment ---------------------------------------------------------------------------------------
+
+
+def test_without_keys_serve_says_so_and_points_to_the_demo() -> None:
+    done = flowengine("serve")
+    assert done.returncode == 2
+    assert "TWILIO_AUTH_TOKEN" in done.stderr
+    assert "flowengine demo" in done.stderr
+
+
+def test_a_misspelt_setting_is_an_error_with_a_suggestion() -> None:
+    done = flowengine("serve", FLOWENGINE_PUBLIC_ULR="https://x.example")
+    assert done.returncode == 2
+    assert "did you mean FLOWENGINE_PUBLIC_URL" in done.stderr
+
+
+def test_a_name_the_flow_wants_and_nobody_set_stops_serve() -> None:
+    keys = {"TWILIO_ACCOUNT_SID": "AC1", "TWILIO_AUTH_TOKEN": "t", "ASSEMBLYAI_API_KEY": "k"}
+    done = flowengine("serve", "--flows", "flows", FLOWENGINE_PUBLIC_URL="https://x.example", **keys)
+    assert done.returncode == 2
+    assert "CRM_WEBHOOK" in done.stderr
