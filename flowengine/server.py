@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import signal
+import socket
 from types import FrameType
 
 import uvicorn
@@ -25,15 +25,19 @@ class DrainingServer(uvicorn.Server):
         self._drain: asyncio.Task[None] | None = None
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._calls.draining or (sig == signal.SIGINT and not self._calls.sessions):
+        if self._calls.draining:
             super().handle_exit(sig, frame)
             return
         self._calls.draining = True
-        asyncio.get_running_loop().call_soon_threadsafe(self._start_draining, sig)
+        self._loop.call_soon_threadsafe(self._start_draining)
 
-    def _start_draining(self, sig: int) -> None:
-        self._drain = asyncio.get_running_loop().create_task(self._until_calls_end(sig))
+    async def serve(self, sockets: list[socket.socket] | None = None) -> None:
+        self._loop = asyncio.get_running_loop()
+        await super().serve(sockets)
 
-    async def _until_calls_end(self, sig: int) -> None:
+    def _start_draining(self) -> None:
+        self._drain = self._loop.create_task(self._until_calls_end())
+
+    async def _until_calls_end(self) -> None:
         await self._calls.ended(DRAIN_SECONDS)
-        super().handle_exit(sig, None)
+        self.should_exit = True

@@ -1,0 +1,112 @@
+"""`flowengine serve` as it runs for real: a process of its own, pointed at emulators by environment alone."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+import aiohttp
+import pytest
+
+from flowengine.sandbox.agent import VoiceAgent
+from flowengine.sandbox.carrier import Carrier, HangsUp, Until, Waits, caller
+from flowengine.sandbox.transcriber import StreamingService
+
+pytestmark = pytest.mark.wall
+ROOT = Path(__file__).parents[2]
+SID, TOKEN, KEY, OFFICE, PUBLIC = (
+    "AC" + "5a" * 16,
+    "token-of-the-test",
+    "key-of-the-test",
+    "+13125550100",
+    "https://phone.test",
+)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+@asynccontextmanager
+async def serving(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, Carrier, str]]:
+    """The server process, the carrier that rings it, and its address."""
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    address = f"http://127.0.0.1:{free_port()}"
+    agent, transcriber = VoiceAgent(api_key=KEY, now=now), StreamingService(api_key=KEY, now=now)
+    carrier = Carrier(account_sid=SID, auth_token=TOKEN, now=now, routes={PUBLIC: address})
+    await asyncio.gather(agent.start(), transcriber.start(), carrier.start())
+    environment = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "FLOWENGINE_PUBLIC_URL": PUBLIC,
+        "FLOWENGINE_DATABASE_URL": f"sqlite:///{folder}/calls.db",
+        "TWILIO_ACCOUNT_SID": SID,
+        "TWILIO_AUTH_TOKEN": TOKEN,
+        "ASSEMBLYAI_API_KEY": KEY,
+        "FLOWENGINE_TWILIO_API_URL": carrier.api_url,
+        "FLOWENGINE_VOICE_AGENT_URL": agent.url,
+        "FLOWENGINE_STREAMING_URL": transcriber.url,
+    }
+    flow, port = str(ROOT / "flows" / "dental_office.yaml"), address.rpartition(":")[2]
+    command = (sys.executable, "-m", "flowengine", "serve", "--flows", flow, "--host", "127.0.0.1", "--port", port)
+    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stderr=asyncio.subprocess.PIPE)
+    try:
+        carrier.add_number(OFFICE, f"{PUBLIC}/twilio/voice", status_callback=f"{PUBLIC}/twilio/status")
+        await until(address, "/readyz", 200)
+        yield process, carrier, address
+    finally:
+        if process.returncode is None:
+            process.kill()
+        await process.communicate()
+        await asyncio.gather(carrier.stop(), agent.stop(), transcriber.stop())
+
+
+async def until(address: str, path: str, status: int) -> None:
+    async with asyncio.timeout(20), aiohttp.ClientSession() as web:
+        while True:
+            try:
+                async with web.get(address + path) as answer:
+                    if answer.status == status:
+                        return
+            except aiohttp.ClientError:
+                pass
+            await asyncio.sleep(0.1)
+
+
+async def test_a_call_is_answered_and_outlives_the_order_to_stop(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (process, carrier, address):
+        script = caller([Until("automated receptionist", 20.0), Waits(9.0), HangsUp()])
+        ringing = asyncio.create_task(carrier.ring_in(script, from_="+13125550199", to=OFFICE))
+        await asyncio.sleep(2.0)
+        process.send_signal(signal.SIGTERM)
+        await until(address, "/readyz", 503)
+        record = await asyncio.wait_for(ringing, 30)
+        heard = " ".join(s.text for s in record.heard if s.what == "agent")
+        assert heard.startswith("Thank you for calling Bright Smile Dental.")
+        assert heard.endswith(("How can I help?", "take a message."))
+        await asyncio.wait_for(process.wait(), 30)
+        assert process.returncode == 0
+
+
+async def test_requests_nobody_signed_are_refused(tmp_path: Path) -> None:
+    async with serving(tmp_path) as (_, _, address), aiohttp.ClientSession() as web:
+        for path in ("/twilio/voice", "/twilio/status", "/twilio/calls/c1/recovery", "/twilio/legs/c1-staff-1/key"):
+            async with web.post(address + path, data={"CallSid": "CA1"}) as answer:
+                assert answer.status == 403
+        for path in ("/twilio/media", "/twilio/transcript"):
+            with pytest.raises(aiohttp.WSServerHandshakeError):
+                await web.ws_connect(address + path)
+        async with web.get(address + "/desk/") as page:
+            assert page.status == 403
