@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-PYTEST_ARGS ?= -q
+PYTEST_ARGS ?= -q -n 2
 
 .PHONY: demo test check format bench lock clean help
 

@@ -171,6 +171,14 @@ def _begin(flow: Flow, call: Call) -> Step:
     return announce(flow, call)
 
 
+def improve_card(flow: Flow, call: Call, summary: str, next_step: str) -> Step:
+    """The agent's sentence came after the engine had decided: the card gets it, nothing else changes."""
+    if call.handoff is None or call.handoff.summary or not summary:
+        return call, ()
+    call = with_handoff(call, summary=summary, next_step=next_step)
+    return call, (ShowCard(running(call).id, card(flow, call, running(call))),)
+
+
 def missing(flow: Flow, call: Call) -> tuple[str, ...]:
     """Required fields nobody has told us and nobody was asked for."""
     return tuple(

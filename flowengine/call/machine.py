@@ -262,16 +262,17 @@ def tool_called(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
 
 def _proposed(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
     """The model names a rule; it never names a department, and a second call while one is under way changes nothing."""
+    matched, summary, next_step = (
+        _text(event, name)[: listening.MOST_WORDS] for name in ("matched", "summary", "next_step")
+    )
     if call.phase not in (Phase.TALKING, Phase.ARRIVING):
-        return call, (AnswerTool(event.tool_call, ASKED if call.phase == Phase.ASKING else CONNECTING),)
+        answer = (AnswerTool(event.tool_call, ASKED if call.phase == Phase.ASKING else CONNECTING),)
+        return together((call, answer), lambda c: handoff.improve_card(flow, c, summary, next_step))
     rule = _text(event, "rule")
     judged = [r.key for r in flow.rules if is_judged(r)]
     if rule not in judged:
         refusal = json.dumps({"status": "refused", "why": f"there is no rule {rule[:60]!r}", "rules": judged})
         return call, (AnswerTool(event.tool_call, refusal, is_error=True),)
-    matched, summary, next_step = (
-        _text(event, name)[: listening.MOST_WORDS] for name in ("matched", "summary", "next_step")
-    )
     trigger = Trigger(proposed=rule, matched=matched or listening.last_said(call), text="")
     decided = listening.read_rules(flow, call, trigger, summary=summary, next_step=next_step, cut_in=False)
     if decided is None:  # the rule fired once already

@@ -8,12 +8,11 @@ from __future__ import annotations
 
 import asyncio
 import selectors
-from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 from typing import Any
 
-__all__ = ["PacedLoop", "pinned_clock"]
+__all__ = ["PacedLoop", "PinnedClock"]
 
 
 SHORTEST_POLL = 0.001  # seconds; epoll cannot wait for less
@@ -68,7 +67,16 @@ class PacedLoop(asyncio.SelectorEventLoop):
         return self._paced.elapsed
 
 
-def pinned_clock(loop: asyncio.AbstractEventLoop, start: datetime) -> Callable[[], datetime]:
-    """The wall clock of a scenario: `start` (aware) now, advancing with `loop.time()`."""
-    origin = loop.time()
-    return lambda: (start + timedelta(seconds=loop.time() - origin)).astimezone(UTC)
+class PinnedClock:
+    """A wall clock that goes with `loop.time()` from `start` (aware); one not `going` stands there until `begin`."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, start: datetime, *, going: bool = True) -> None:
+        self._loop, self._start = loop, start.astimezone(UTC)
+        self._origin = loop.time() if going else None
+
+    def begin(self) -> None:
+        self._origin = self._loop.time()
+
+    def __call__(self) -> datetime:
+        passed = self._loop.time() - self._origin if self._origin is not None else 0.0
+        return self._start + timedelta(seconds=passed)

@@ -25,7 +25,7 @@ from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import Flowbook
 from flowengine.sandbox import carrier as phone
 from flowengine.sandbox.agent import AgentBehaviour, Misbehaviour, RefusesConnections, VoiceAgent
-from flowengine.sandbox.clock import PacedLoop, pinned_clock
+from flowengine.sandbox.clock import PacedLoop, PinnedClock
 from flowengine.sandbox.receiver import Receiver
 from flowengine.sandbox.scenario import LOSE_CARD, Scenario, StaffScript, caller_party, faults, staff_party
 from flowengine.sandbox.transcriber import StreamingService
@@ -64,6 +64,7 @@ class World:
     transcriber: StreamingService
     receiver: Receiver
     clock: LoopClock
+    wall: PinnedClock
     flow: Flow
     loop: PacedLoop
 
@@ -75,7 +76,7 @@ async def running(
     """The emulators and the engine, on loopback sockets, at the scenario's moment."""
     loop = asyncio.get_running_loop()
     assert isinstance(loop, PacedLoop), "the sandbox runs on a PacedLoop"
-    now = pinned_clock(loop, start)
+    now = PinnedClock(loop, start, going=False)
     refused: tuple[Misbehaviour, ...] = (RefusesConnections(times=0),) if scenario.receptionist_fails else ()
     agent = VoiceAgent(api_key=ASSEMBLY_KEY, now=now, behaviour=options.agent, script=(*options.misbehaviour, *refused))
     transcriber = StreamingService(api_key=ASSEMBLY_KEY, now=now)
@@ -109,7 +110,7 @@ async def running(
         flow = next(iter(flows.flows.values()))
         async with _served(engine, server_socket):
             _connect(carrier, flow, scenario)
-            yield World(engine, carrier, agent, transcriber, receiver, clock, flow, loop)
+            yield World(engine, carrier, agent, transcriber, receiver, clock, now, flow, loop)
         await asyncio.gather(carrier.stop(), agent.stop(), transcriber.stop(), receiver.stop())
 
 
@@ -175,6 +176,7 @@ def _connect(carrier: phone.Carrier, flow: Flow, scenario: Scenario) -> None:
 async def call(world: World, scenario: Scenario, options: Options) -> dict[str, Any]:
     """One call from ring to end; the report, with what both sides heard as the carrier measured it."""
     party = caller_party(scenario, options.caller_audio)
+    world.wall.begin()
     dialled = scenario.dialled or next(iter(world.flow.office.phone_numbers))
     async with asyncio.timeout(CALL_SECONDS):
         record = await world.carrier.ring_in(

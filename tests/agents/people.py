@@ -18,7 +18,7 @@ from flowengine.agents.assemblyai import AssemblyAgent, Conversation
 from flowengine.call.commands import AgentTool, StartAgent
 from flowengine.call.events import Event
 from flowengine.runtime.clock import LoopClock
-from flowengine.sandbox.clock import pinned_clock
+from flowengine.sandbox.clock import PinnedClock
 from flowengine.settings import Settings
 
 KEY = "key-of-the-tests"
@@ -35,7 +35,7 @@ E = TypeVar("E")
 
 
 def now() -> Callable[[], datetime]:
-    return pinned_clock(asyncio.get_running_loop(), START)
+    return PinnedClock(asyncio.get_running_loop(), START)
 
 
 def settings(url: str, key: str = KEY) -> Settings:

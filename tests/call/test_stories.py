@@ -144,6 +144,14 @@ def test_a_second_tool_call_while_one_is_under_way_changes_nothing() -> None:
     assert not story.did(c.RingStaff)
 
 
+def test_the_agents_sentence_that_comes_after_the_decision_improves_the_card() -> None:
+    story = Story().picked_up().says("My crown just fell out")
+    story.agent_calls("transfer_to_human", rule="clinical_question", summary="Lost a crown, flies tomorrow.")
+    assert [shown.card["summary"] for shown in story.did(c.ShowCard)] == ["Lost a crown, flies tomorrow."]
+    story.agent_calls("transfer_to_human", rule="clinical_question", summary="Something else.")
+    assert not story.did(c.ShowCard)
+
+
 def test_a_summary_of_a_hundred_kilobytes_is_cut() -> None:
     story = Story().picked_up().agent_calls("transfer_to_human", rule="billing_dispute", summary="x" * 100_000)
     assert story.call.handoff is not None

@@ -45,7 +45,7 @@ from flowengine.carriers.twilio import Twilio
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.ports import CallerLine
 from flowengine.sandbox import carrier as phone
-from flowengine.sandbox.clock import pinned_clock
+from flowengine.sandbox.clock import PinnedClock
 from flowengine.sandbox.speech import find_words, speak
 from flowengine.settings import Settings
 
@@ -129,7 +129,7 @@ class Office:
 
 @contextlib.asynccontextmanager
 async def office(settings: Settings, behaviour: phone.Behaviour) -> AsyncIterator[tuple[Office, phone.Carrier]]:
-    now = pinned_clock(asyncio.get_running_loop(), datetime(2026, 11, 10, 16, 15, tzinfo=UTC))
+    now = PinnedClock(asyncio.get_running_loop(), datetime(2026, 11, 10, 16, 15, tzinfo=UTC))
     with socket.create_server(("127.0.0.1", 0)) as listener:
         inside = f"http://127.0.0.1:{listener.getsockname()[1]}"
         carrier = phone.Carrier(

@@ -16,7 +16,7 @@ from flowengine.runtime import phrasebook as module
 from flowengine.runtime.phrasebook import Phrasebook
 from flowengine.runtime.ports import SpeakerFailed
 from flowengine.sandbox.agent import VoiceAgent
-from flowengine.sandbox.clock import pinned_clock
+from flowengine.sandbox.clock import PinnedClock
 from flowengine.sandbox.speech import find_words, speak
 from flowengine.settings import Settings
 
@@ -55,7 +55,7 @@ def words(audio: bytes) -> str:
 
 @asynccontextmanager
 async def emulator() -> AsyncIterator[VoiceAgent]:
-    now: Callable[[], datetime] = pinned_clock(asyncio.get_running_loop(), datetime(2026, 11, 20, tzinfo=UTC))
+    now: Callable[[], datetime] = PinnedClock(asyncio.get_running_loop(), datetime(2026, 11, 20, tzinfo=UTC))
     agent = VoiceAgent(api_key="k", now=now)
     await agent.start()
     try:

@@ -45,11 +45,12 @@ def played(
     change: Callable[[str], str] = lambda text: text,
     scenario: Callable[[Scenario], Scenario] = lambda s: s,
     watch: Callable[[World], None] = lambda world: None,
+    folder: Path = FLOWS,
 ) -> Played:
-    """One scenario; `change` edits the flow's text, `scenario` the script."""
+    """One scenario; `change` edits the flow's text, `scenario` the script; the flow stands in `folder`."""
     script = scenario(known()[name])
-    file = FLOWS / f"{script.flow}.yaml"
-    text = change(file.read_text("utf-8"))
+    file = folder / f"{script.flow}.yaml"
+    text = change((FLOWS / file.name).read_text("utf-8"))
     flow = compile_flow(text, str(file))
     worlds: list[World] = []
 

@@ -31,7 +31,7 @@ from flowengine.sandbox.agent import (
     SpeaksOver,
     VoiceAgent,
 )
-from flowengine.sandbox.clock import pinned_clock
+from flowengine.sandbox.clock import PinnedClock
 from flowengine.sandbox.sound import encode
 from flowengine.sandbox.speech import FRAME, SILENCE, Ear, find_words, is_voiced, murmur, speak
 
@@ -191,7 +191,7 @@ class Client:
 async def agent(
     behaviour: AgentBehaviour | None = None, *script: Misbehaviour, **more: Any
 ) -> AsyncIterator[VoiceAgent]:
-    clock = pinned_clock(asyncio.get_running_loop(), START)
+    clock = PinnedClock(asyncio.get_running_loop(), START)
     service = VoiceAgent(api_key=KEY, now=clock, behaviour=behaviour, script=script, **more)
     await service.start()
     try:

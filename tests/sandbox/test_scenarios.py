@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import math
+import struct
+import wave
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
 
+from flowengine.runtime.mulaw import encode
 from flowengine.runtime.session import FILLER
 from flowengine.sandbox.agent import AgentBehaviour, DropsAfter, FailsAfter, HugeSummary, NamesUnknownRule
 from flowengine.sandbox.carrier import Behaviour, CutStream, LoseMark, RestAnswers, RestSilent
@@ -222,3 +227,16 @@ def test_another_order_of_people_rings_another_phone_first() -> None:
         scenario=lambda s: replace(s, expect={}),
     )
     assert [a["person"] for a in run.report["handoffs"][0]["attempts"]] == ["Luis"]
+
+
+def test_other_music_in_the_file_is_other_music_in_the_ear(tmp_path: Path) -> None:
+    tone = [round(9000 * math.sin(2 * math.pi * 300 * i / 8000)) for i in range(8000 * 4)]
+    with wave.open(str(tmp_path / "tone.wav"), "wb") as out:
+        out.setnchannels(1)
+        out.setsampwidth(2)
+        out.setframerate(8000)
+        out.writeframes(struct.pack(f"<{len(tone)}h", *tone))
+    run = played("crown", change=lambda text: text.replace("music: built-in ", "music: tone.wav "), folder=tmp_path)
+    assert run.failures == []
+    caller = next(r for r in run.world.carrier.calls.values() if r.direction == "inbound")
+    assert encode(tone[:4000]) in bytes(caller.heard_audio)

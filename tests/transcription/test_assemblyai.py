@@ -18,7 +18,7 @@ from websockets.exceptions import ConnectionClosed
 
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.ports import Heard
-from flowengine.sandbox.clock import pinned_clock
+from flowengine.sandbox.clock import PinnedClock
 from flowengine.sandbox.speech import FRAME, SILENCE, speak
 from flowengine.sandbox.transcriber import DropsStream, ErrorsEvery, RefusesStreams, StreamFault, StreamingService
 from flowengine.settings import Settings
@@ -30,7 +30,7 @@ SILENT = logging.Logger("service", logging.CRITICAL + 1)
 
 
 def now() -> Callable[[], datetime]:
-    return pinned_clock(asyncio.get_running_loop(), datetime(2026, 11, 20, 16, 55, tzinfo=UTC))
+    return PinnedClock(asyncio.get_running_loop(), datetime(2026, 11, 20, 16, 55, tzinfo=UTC))
 
 
 def time() -> float:

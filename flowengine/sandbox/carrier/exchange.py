@@ -141,9 +141,10 @@ class Exchange:
                 await asyncio.sleep(max(0.0, deadline - self.loop.time()))
                 try:
                     self._tick()
-                except Exception as crash:
+                except Exception as crash:  # a mistake of this emulator: nobody is left waiting for the next tick
                     self._crashes.append(crash)
-                    raise
+                    for leg in self.legs.values():
+                        leg.end("failed", 500)
 
     def _tick(self) -> None:
         """Everybody speaks, the rooms mix, everybody listens; then keys and hang-ups take effect."""

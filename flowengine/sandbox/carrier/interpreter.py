@@ -156,6 +156,8 @@ class Interpreter:
         except TwimlError as trouble:
             url = step.url if isinstance(step, Goto) else ""
             return self._fall_back(FatalError(trouble.code, trouble.text, url))
+        except Unreachable as trouble:  # a sound file
+            return self._fall_back(FatalError(trouble.code, trouble.text, trouble.url))
         except FatalError as trouble:
             return self._fall_back(trouble)
 

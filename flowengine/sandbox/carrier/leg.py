@@ -14,7 +14,7 @@ from flowengine.sandbox.carrier.player import Player, Source
 from flowengine.sandbox.carrier.records import CallRecord
 from flowengine.sandbox.carrier.sids import rfc2822
 from flowengine.sandbox.carrier.tones import key_tone
-from flowengine.sandbox.speech import SILENCE
+from flowengine.sandbox.speech import FRAME, SILENCE
 
 if TYPE_CHECKING:
     from flowengine.sandbox.carrier.exchange import Exchange
@@ -67,6 +67,7 @@ class Leg:
         self.away = False  # a SIP caller who was referred elsewhere: nobody at this end any more
         self._line: Line | None = None
         self._heard = SILENCE
+        self._tone = b""  # what is left of a key's sound
         self._sequence = 0
         self._limit: asyncio.TimerHandle | None = None
 
@@ -155,7 +156,9 @@ class Leg:
         turn = Turn() if self.away else self._line.turn(self._heard, self.source.joined)
         self.said = turn.audio
         if turn.keys and self.exchange.behaviour.inband_tones:
-            self.said = key_tone(turn.keys[0])
+            self._tone = key_tone(turn.keys[0])
+        if self._tone:
+            self.said, self._tone = self._tone[:FRAME], self._tone[FRAME:]
         return turn
 
     def listen(self) -> None:

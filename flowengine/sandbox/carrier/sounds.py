@@ -36,4 +36,7 @@ def _decoded(wav: bytes) -> bytes:
     with tempfile.NamedTemporaryFile(suffix=".wav") as file:
         file.write(wav)
         file.flush()
-        return read_wav(file.name)
+        try:
+            return read_wav(file.name)
+        except (ValueError, EOFError) as mistake:
+            raise TwimlError(12300, f"cannot play this file: {mistake}") from mistake

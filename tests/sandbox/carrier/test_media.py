@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from flowengine.sandbox.carrier import Behaviour, CallRecord, HangsUp, Presses, Says, Waits, caller
-from flowengine.sandbox.speech import FRAME, SILENCE, find_words, speak
+from flowengine.sandbox.speech import FRAME, SILENCE, find_words, is_voiced, speak
 from tests.sandbox.carrier.office import ACCOUNT, CONNECT, PUBLIC, Office, Socket, said, world
 
 AFTER = "<Say>The stream is over.</Say>"
@@ -302,6 +302,17 @@ async def test_overlong_parameters_are_dropped() -> None:
         await here.ring(caller([HangsUp()]))
         assert [w.code for w in here.carrier.warnings] == [12200]
     assert office.sockets[0].of("start")[0]["start"]["customParameters"] == {}
+
+
+@pytest.mark.parametrize(("audible", "frames"), [(True, 5), (False, 0)])
+async def test_a_key_is_heard_on_the_line_or_not(audible: bool, frames: int) -> None:
+    office = Office({"/voice": CONNECT})
+    async with world(office, behaviour=Behaviour(inband_tones=audible)) as here:
+        record = await here.ring(caller([Waits(0.5), Presses("5"), HangsUp()]))
+    audio = office.sockets[0].audio()
+    assert sum(is_voiced(audio[at : at + FRAME]) for at in range(0, len(audio), FRAME)) == frames
+    assert len(record.spoken_audio) == len(record.heard_audio)
+    assert ("self" in {s.what for s in record.heard}) is audible
 
 
 async def test_a_silent_line_is_mu_law_silence() -> None:
