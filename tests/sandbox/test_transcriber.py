@@ -374,7 +374,7 @@ async def test_the_stock_sdk_talks_to_it() -> None:
 
 @pytest.mark.wall
 @pytest.mark.filterwarnings("ignore:connect.. must be used as a context manager:DeprecationWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # the SDK's reader meets a closed socket
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")  # its reader meets a closed socket
 async def test_the_stock_sdk_reports_a_wrong_key() -> None:
     async with service() as to:
         turns, errors = await asyncio.to_thread(_with_the_sdk, to.url.removesuffix("/v3/ws"), "wrong")
