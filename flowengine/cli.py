@@ -157,18 +157,24 @@ def demo(
         speed=speed, port=port, caller_audio=caller_audio, database_url=settings.database_url if given else ""
     )
     plan = Demo(file, text, _moment(compiled, at or chosen.at), chosen, options, headless)
+    quiet = headless and as_json
+
+    def say(line: str) -> None:
+        if not quiet:
+            click.echo(line, err=as_json)
+
+    def finish(made: dict[str, Any], failures: list[str]) -> None:
+        if as_json:
+            click.echo(json.dumps(made, ensure_ascii=False))
+        for line in summary(made, failures):
+            click.echo(line, err=as_json)
+
     try:
-        made, failures = run(
-            plan, (lambda line: click.echo(line, err=as_json)) if not (headless and as_json) else lambda line: None
-        )
+        failures = run(plan, say, finish)
     except KeyboardInterrupt:
         raise SystemExit(130) from None
     except ScenarioError as mistake:
         _cannot(str(mistake))
-    if as_json:
-        click.echo(json.dumps(made, ensure_ascii=False))
-    for line in summary(compiled, made, failures):
-        click.echo(line, err=as_json)
     raise SystemExit(1 if failures else 0)
 
 

@@ -94,7 +94,7 @@ def decide(
     before: list[Command] = [*cancelled, ShowCard(handoff.id, card(flow, call, handoff))]
     if cut_in:
         before.append(ClearAudio())
-    if handoff.method != Method.CONFERENCE and flow.card.crm_webhook:
+    if flow.card.crm_webhook:
         before.append(SendCard(handoff.id, flow.card.crm_webhook, card(flow, call, handoff)))
     return together((call, tuple(before)), lambda c: _begin(flow, c))
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from flowengine.call.journal import decode, replay
-from flowengine.flow.model import Flow
 from flowengine.sandbox.clock import PacedLoop
 from flowengine.sandbox.scenario import Scenario, judge
 from flowengine.sandbox.story import tell
@@ -33,14 +33,16 @@ class Demo:
     headless: bool
 
 
-def run(demo: Demo, say: Say) -> tuple[dict[str, Any], list[str]]:
-    """One call; `say` gets the story line by line. Returns the report and what of the expectation did not hold."""
+def run(demo: Demo, say: Say, finish: Callable[[dict[str, Any], list[str]], None]) -> list[str]:
+    """One call; `say` gets the story line by line, `finish` the report when the call is over.
+
+    Returns what of the expectation did not hold.
+    """
     with asyncio.Runner(loop_factory=lambda: PacedLoop(SPEED_WARM)) as runner:
-        made = runner.run(_run(demo, say))
-    return made, judge(demo.scenario.expect, made)
+        return runner.run(_run(demo, say, finish))
 
 
-async def _run(demo: Demo, say: Say) -> dict[str, Any]:
+async def _run(demo: Demo, say: Say, finish: Callable[[dict[str, Any], list[str]], None]) -> list[str]:
     async with running(demo.flow_file, demo.text, demo.start, demo.scenario, demo.options) as world:
         say(f"{world.flow.office.name}, {demo.scenario.at}. {demo.scenario.about}")
         await world.engine.warm(world.clock)
@@ -53,9 +55,11 @@ async def _run(demo: Demo, say: Say) -> dict[str, Any]:
         made = await call(world, demo.scenario, demo.options)
         await asyncio.sleep(1)
         teller.cancel()
+        failures = judge(demo.scenario.expect, made)
+        finish(made, failures)
         if not demo.headless:
             await _stay(world, say)
-        return made
+        return failures
 
 
 async def _tell(world: World, say: Say) -> None:
@@ -77,10 +81,11 @@ async def _stay(world: World, say: Say) -> None:
     stays = PAGE_STAYS if attended else PAGE_STAYS_UNATTENDED
     say(f"\nThe page stays up for {stays:.0f} s" + ("; Ctrl-C ends it sooner." if attended else "."))
     world.loop.set_speed(1.0)
-    await asyncio.sleep(stays)
+    with suppress(asyncio.CancelledError):  # Ctrl-C
+        await asyncio.sleep(stays)
 
 
-def summary(flow: Flow, report: dict[str, Any], failures: list[str]) -> list[str]:
+def summary(report: dict[str, Any], failures: list[str]) -> list[str]:
     """What became of it, for the end of the story."""
     handoff = report["handoffs"][0] if report["handoffs"] else None
     lines = [f"outcome: {report['outcome']}"]

@@ -1,0 +1,61 @@
+"""The README and the pages under docs/ say what is so."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import click
+import pytest
+
+from flowengine.cli import main
+from flowengine.flow.compiler import check_flow
+from flowengine.flow.diagnostics import render_full
+from flowengine.settings import Settings, SettingsError, read_settings
+
+ROOT = Path(__file__).parents[1]
+PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_link_leads_somewhere(page: Path) -> None:
+    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
+        assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_the_mistake_in_the_readme_is_what_validate_says_about_it() -> None:
+    (snippet,) = re.findall(r"```text\n(.*?)```", (ROOT / "README.md").read_text("utf-8"), re.S)
+    text = (ROOT / "flows" / "dental_office.yaml").read_text("utf-8")
+    mistaken = text.replace("sends_to: front_desk", "sends_to: front_dest")
+    _, found = check_flow(mistaken, "flows/dental_office.yaml")
+    (error,) = [d for d in found if d.severity == "error"]
+    assert render_full(error, mistaken.splitlines()) + "\n" == snippet
+
+
+def test_the_commands_of_the_page_are_those_of_the_program() -> None:
+    page = (ROOT / "docs" / "running.md").read_text("utf-8")
+    described = dict(re.findall(r"^\| `(?!flowengine)([a-z]+)([^`]*)`", page.partition("## Environment")[0], re.M))
+    assert isinstance(main, click.Group)
+    assert set(described) == set(main.commands)
+    for name, rest in described.items():
+        options = {opt for p in main.commands[name].params if isinstance(p, click.Option) for opt in p.opts}
+        assert set(re.findall(r"--[a-z-]+", rest)) == {o for o in options if o.startswith("--")}, name
+
+
+def test_the_environment_of_the_page_is_that_of_the_program() -> None:
+    page = (ROOT / "docs" / "running.md").read_text("utf-8")
+    for field in fields(Settings):
+        assert field.name.upper() in page, field.name
+    with pytest.raises(SettingsError, match="did you mean FLOWENGINE_DESK_URL"):
+        read_settings({"FLOWENGINE_DESK_ULR": "https://x.example"})
+    with pytest.raises(SettingsError, match="must be an address"):
+        read_settings({"FLOWENGINE_PUBLIC_URL": "phone"})
+    with pytest.raises(SettingsError, match="must be one of"):
+        read_settings({"FLOWENGINE_LOG_LEVEL": "loud"})
+
+
+def test_links_for_people_lead_to_the_public_address_unless_said_otherwise() -> None:
+    assert read_settings({"FLOWENGINE_PUBLIC_URL": "https://a.example/"}).desk_url == "https://a.example"
+    assert read_settings({"FLOWENGINE_DESK_URL": "https://b.example"}).desk_url == "https://b.example"
+    assert len(read_settings({}).secret_key) > 30
