@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flowengine.call import events as e
-from flowengine.call import handoff
+from flowengine.call import giving_up, handoff
 from flowengine.call.commands import AskAgent, StartTimer, StopTimer
 from flowengine.call.rules import Trigger, first_true
 from flowengine.call.saying import Step, together
@@ -70,13 +70,13 @@ def in_handoff(flow: Flow, call: Call, event: e.CallerSaid) -> Step:
         return call, ()
     call = heard(call, event.text.strip())
     if words.hold_word(event.text) == "receptionist":
-        return handoff.never_mind(flow, call)
+        return giving_up.never_mind(flow, call)
     return read_rules(flow, call, Trigger(text=last_said(call)), emergencies_only=True) or (call, ())
 
 
 def on_hold(flow: Flow, call: Call, event: e.CallerSaid) -> Step:
     if words.hold_word(event.text) == "take_message":
-        return handoff.rather_a_message(flow, heard(call, event.text.strip()))
+        return giving_up.rather_a_message(flow, heard(call, event.text.strip()))
     return in_handoff(flow, call, event)
 
 
@@ -88,9 +88,9 @@ def key_on_hold(flow: Flow, call: Call, event: e.KeyPressed) -> Step:
     """On hold, keys belong to the hold: star is never mind, one is a message."""
     match event.key:
         case "*":
-            return handoff.never_mind(flow, call)
+            return giving_up.never_mind(flow, call)
         case "1":
-            return handoff.rather_a_message(flow, call)
+            return giving_up.rather_a_message(flow, call)
     return call, ()
 
 

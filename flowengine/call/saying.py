@@ -14,6 +14,7 @@ from flowengine.call.commands import (
     PlayLine,
 )
 from flowengine.call.state import Call, PendingLine
+from flowengine.flow.model import Flow, Transfer
 
 Step = tuple[Call, tuple[Command, ...]]
 
@@ -49,3 +50,9 @@ def say_by_carrier(call: Call) -> Step:
 def moved(call: Call, document: Document) -> Step:
     """The caller is sent somewhere else."""
     return replace(call, heading=document, caller_at="moving"), (MoveCaller(call.ref, document),)
+
+
+def transfer(flow: Flow, department: str) -> Transfer:
+    """How a department is reached; the built-in way where there is none."""
+    found = flow.departments.get(department)
+    return found.transfer if found else Transfer()

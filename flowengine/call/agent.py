@@ -1,0 +1,134 @@
+"""The receptionist's side: ready or failed, and the tools it calls. It proposes; the engine decides."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from flowengine.call import closing, handoff, listening, prompt
+from flowengine.call import events as e
+from flowengine.call.commands import (
+    AddWork,
+    AnswerTool,
+)
+from flowengine.call.prompt import ASKED, CONNECTING, SAY_NOTHING
+from flowengine.call.rules import Trigger, is_judged
+from flowengine.call.saying import Step, together
+from flowengine.call.state import (
+    Call,
+    Phase,
+)
+from flowengine.flow.model import Flow, VoicemailStep
+
+
+def agent_ready(flow: Flow, call: Call, event: e.AgentReady) -> Step:
+    return replace(call, agent="ready" if call.agent == "starting" else call.agent), ()
+
+
+def agent_failed(flow: Flow, call: Call, event: e.AgentFailed) -> Step:
+    """The receptionist is gone. Whoever is on hold keeps holding; whoever talked to it gets the rule, or voicemail."""
+    if call.agent in ("failed", "ended"):
+        return call, ()
+    call = replace(call, agent="failed")
+    match call.phase:
+        case Phase.TALKING:
+            return without_agent(flow, call)
+        case Phase.ASKING:
+            return handoff.announce(flow, call)
+        case Phase.MESSAGE if call.line is None:
+            return closing.perform(flow, call, VoicemailStep())
+    return call, ()
+
+
+def without_agent(flow: Flow, call: Call) -> Step:
+    decided = listening.read_rules(flow, call, Trigger())
+    return decided or closing.perform(flow, call, VoicemailStep())
+
+
+def tool_called(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
+    match event.name:
+        case prompt.TRANSFER:
+            return _proposed(flow, call, event)
+        case prompt.NOTE_ANSWER:
+            return _noted(flow, call, event)
+        case prompt.NOTE_MOOD:
+            mood = _text(event, "mood")
+            call = replace(call, mood=mood, mood_turns=0 if mood != call.mood else call.mood_turns)
+            return together(
+                (call, (AnswerTool(event.tool_call, SAY_NOTHING),)), lambda c: listening.after_count(flow, c)
+            )
+        case prompt.NOTE_UNSOLVED:
+            call = replace(call, unsolved=call.unsolved + 1)
+            answer = AnswerTool(event.tool_call, '{"status": "noted"}')
+            return together((call, (answer,)), lambda c: listening.after_count(flow, c))
+    return _flow_tool(flow, call, event)
+
+
+def _proposed(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
+    """The model names a rule; it never names a department, and a second call while one is under way changes nothing."""
+    matched, summary, next_step = (
+        _text(event, name)[: listening.MOST_WORDS] for name in ("matched", "summary", "next_step")
+    )
+    if call.phase not in (Phase.TALKING, Phase.ARRIVING):
+        answer = (AnswerTool(event.tool_call, ASKED if call.phase == Phase.ASKING else CONNECTING),)
+        return together((call, answer), lambda c: handoff.improve_card(flow, c, summary, next_step))
+    rule = _text(event, "rule")
+    judged = [r.key for r in flow.rules if is_judged(r)]
+    if rule not in judged:
+        refusal = json.dumps({"status": "refused", "why": f"there is no rule {rule[:60]!r}", "rules": judged})
+        return call, (AnswerTool(event.tool_call, refusal, is_error=True),)
+    trigger = Trigger(proposed=rule, matched=matched or listening.last_said(call), text="")
+    decided = listening.read_rules(flow, call, trigger, summary=summary, next_step=next_step, cut_in=False)
+    if decided is None:  # the rule fired once already
+        refusal = json.dumps(
+            {
+                "status": "refused",
+                "why": "this was tried already in this call; offer to take a message or help yourself",
+            }
+        )
+        return call, (AnswerTool(event.tool_call, refusal, is_error=True),)
+    return together((call, (AnswerTool(event.tool_call, CONNECTING),)), lambda _: decided)
+
+
+def _text(event: e.ToolCalled, name: str) -> str:
+    """An argument as one line of text; whatever else the model sent is not trusted."""
+    value = event.arguments.get(name, "")
+    return " ".join(str(value).split()) if isinstance(value, str | int | float) else ""
+
+
+def _noted(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
+    name, value = _text(event, "field"), _text(event, "value")[: listening.MOST_WORDS]
+    field = next((f for f in flow.receptionist.find_out if f.name == name), None)
+    if field is None or not value:
+        known = [f.name for f in flow.receptionist.find_out]
+        return call, (
+            AnswerTool(
+                event.tool_call,
+                json.dumps({"status": "refused", "why": "unknown field or no value", "fields": known}),
+                is_error=True,
+            ),
+        )
+    call = replace(call, fields={**call.fields, name: value})
+    quiet = call.phase in (Phase.ASKING, Phase.MESSAGE)
+    answer: Step = (call, (AnswerTool(event.tool_call, SAY_NOTHING if quiet else '{"status": "noted"}'),))
+    if call.phase == Phase.ASKING:
+        return together(answer, lambda c: handoff.answered(flow, c))
+    if call.phase == Phase.MESSAGE:
+        return together(answer, lambda c: closing.message_noted(flow, c))
+    return answer
+
+
+def _flow_tool(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
+    """A tool of the flow: work on a department's desk."""
+    tool = next((t for t in flow.tools if t.name == event.name), None)
+    if tool is None:
+        return call, (
+            AnswerTool(event.tool_call, '{"status": "refused", "why": "there is no such tool"}', is_error=True),
+        )
+    call = replace(call, works=call.works + 1, tools_run=(*call.tools_run, tool.name))
+    fields = {a.name: _text(event, a.name)[: listening.MOST_WORDS] or "not given" for a in tool.asks_for}
+    work = AddWork(f"{call.call_id}-w{call.works}", tool.name, tool.sends_to or next(iter(flow.departments)), fields)
+    return call, (
+        work,
+        AnswerTool(event.tool_call, '{"status": "noted", "do": "tell the caller the office will confirm it"}'),
+    )

@@ -1,0 +1,216 @@
+"""The caller's ear: arriving, the greeting, sentences heard, and coming back when a stream ends for whatever reason."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from flowengine.call import agent, closing, handoff, ringing
+from flowengine.call import events as e
+from flowengine.call.card import values
+from flowengine.call.closing import BACK, story_so_far
+from flowengine.call.commands import (
+    Answer,
+    CheckCaller,
+    Command,
+    ConnectCaller,
+    EndAgent,
+    HangUp,
+    JoinCaller,
+    LetAgentHear,
+    LetAgentSpeak,
+    PlayLine,
+    PlayMusic,
+    RecordCaller,
+    StartTimer,
+    StopTimer,
+)
+from flowengine.call.prompt import opening
+from flowengine.call.saying import Step, say_by_carrier, together, transfer
+from flowengine.call.state import (
+    Call,
+    Phase,
+    Turn,
+    open_attempts,
+    running,
+)
+from flowengine.flow.fill import fill
+from flowengine.flow.hours import office_open
+from flowengine.flow.model import CallLongerThan, Flow
+
+Asking = e.CallerReturned | e.CallerLeftRoom | e.ReferAnswered | e.DialEnded
+
+
+MOST_RETURNS = 4  # in a row without a word from the caller: the stream does not open
+MOST_STREAMS = 8  # a caller whose stream ends this often gets voicemail instead of another one
+BACK_SECONDS = 3.0  # for a caller whose stream ended to come back by the recovery address
+SORRY = (
+    "We are sorry, something went wrong on our side. Please leave a message after the tone and we will call you back."
+)
+
+
+def arrived(flow: Flow, call: Call, event: e.CallArrived) -> Step:
+    if call.call_id:  # the carrier asks again
+        return call, (Answer(event.request, call.heading or ConnectCaller(call.stream)),)
+    document = ConnectCaller(1)
+    call = Call(
+        call_id=event.call_id,
+        ref=event.ref,
+        caller=event.caller,
+        dialled=event.dialled,
+        arrives_by=event.arrives_by,
+        now=event.now,
+        at=event.at,
+        stream=1,
+        heading=document,
+        fields=_known_at_start(flow, event),
+    )
+    return call, (Answer(event.request, document),)
+
+
+def _known_at_start(flow: Flow, event: e.CallArrived) -> dict[str, str]:
+    starts = {
+        "the number they call from": event.caller,
+        "the number they called": flow.office.phone_numbers.get(event.dialled, ""),
+    }
+    known = {f.name: starts.get(f.start_from, "") for f in flow.receptionist.find_out}
+    return {name: value for name, value in known.items() if value}
+
+
+def greet(flow: Flow, call: Call, event: e.MediaStarted) -> Step:
+    """The first audio: the agent's session opens, with the greeting of this hour."""
+    if event.stream != call.stream:
+        return call, ()
+    call = replace(call, phase=Phase.TALKING, caller_at="stream", returns=0, talking_since=call.at)
+    if call.agent == "failed":
+        return agent.without_agent(flow, call)
+    who = flow.receptionist
+    line = who.greeting if office_open(flow, call.wall()) else who.greeting_when_closed
+    start = opening(flow, call, fill(line.text, values(flow, call)))
+    return replace(call, agent="starting"), (start, LetAgentSpeak(True), LetAgentHear(True), *_call_timers(flow))
+
+
+def _call_timers(flow: Flow) -> tuple[Command, ...]:
+    return tuple(
+        StartTimer(f"rule:{r.key}", r.condition.seconds) for r in flow.rules if isinstance(r.condition, CallLongerThan)
+    )
+
+
+def media_back(flow: Flow, call: Call, event: e.MediaStarted) -> Step:
+    """The caller is on a stream of ours again: after the carrier spoke for us, after a break, after a failed move."""
+    if event.stream != call.stream:
+        return call, ()
+    spoken = isinstance(call.heading, ConnectCaller) and call.heading.say
+    call = replace(call, caller_at="stream", returns=0)
+    stop = (StopTimer("back"),)
+    if call.line is not None:
+        if spoken == call.line.text:
+            return together((call, stop), lambda c: line_over(flow, c))
+        return call, (*stop, PlayLine(call.line.id, call.line.text))
+    if call.phase == Phase.RETURNING:
+        return together((call, stop), lambda c: handoff.go_on(flow, c))
+    return together((call, stop), lambda c: _carry_on(flow, c))
+
+
+def _carry_on(flow: Flow, call: Call) -> Step:
+    """The stream is new, the rest is as before; a lost agent session is opened again with the story."""
+    music: tuple[Command, ...] = (
+        (PlayMusic(flow.hold.music),) if call.phase in (Phase.RINGING, Phase.CONFIRMING) else ()
+    )
+    if call.agent == "none" and call.phase in (Phase.TALKING, Phase.RINGING, Phase.MESSAGE):
+        greeting = BACK if call.phase == Phase.TALKING else ""
+        return replace(call, agent="starting"), (
+            opening(flow, call, greeting, story=story_so_far(call)),
+            LetAgentSpeak(True),
+            LetAgentHear(True),
+            *music,
+        )
+    return call, music
+
+
+def stream_lost(flow: Flow, call: Call, event: e.MediaEnded) -> Step:
+    """A stream ended that we did not end: the caller hung up, or comes back by the recovery address."""
+    if event.stream != call.stream or call.caller_at != "stream":
+        return call, ()
+    return replace(call, caller_at="lost"), (CheckCaller(call.ref), StartTimer("back", BACK_SECONDS))
+
+
+def returned(flow: Flow, call: Call, event: Asking) -> Step:
+    """The carrier asks what the caller gets now; the same answer for the same question twice."""
+    match call.phase:
+        case Phase.BRIDGING | Phase.CONNECTED:
+            return call, (Answer(event.request, JoinCaller(running(call).room)),)
+        case Phase.AWAY | Phase.RECORDING:
+            return call, (Answer(event.request, call.heading or HangUp()),)
+        case Phase.CLOSING if call.line is None:
+            return call, (Answer(event.request, HangUp()),)
+    call = replace(call, returns=call.returns + 1)
+    if call.stream >= MOST_STREAMS or call.returns > MOST_RETURNS:
+        call = replace(call, phase=Phase.RECORDING, heading=RecordCaller(SORRY), caller_at="moving")
+        return call, (Answer(event.request, RecordCaller(SORRY)), EndAgent())
+    if call.caller_at == "moving" and call.heading is not None:
+        return call, (Answer(event.request, call.heading),)
+    document = ConnectCaller(call.stream + 1)
+    call = replace(call, stream=call.stream + 1, heading=document, caller_at="moving")
+    return call, (Answer(event.request, document), StopTimer("back"))
+
+
+def over(flow: Flow, call: Call, event: Asking) -> Step:
+    return call, (Answer(event.request, HangUp()),)
+
+
+def restarted(flow: Flow, call: Call, event: e.EngineRestarted) -> Step:
+    """Taken up from the journal: timers are set again; the caller comes by the recovery address."""
+    call = replace(
+        call,
+        agent="none" if call.agent in ("starting", "ready") else call.agent,
+        caller_at="lost" if call.caller_at == "stream" else call.caller_at,
+    )
+    timers: list[Command] = [StartTimer("back", BACK_SECONDS)] if call.caller_at == "lost" else []
+    if call.phase == Phase.ASKING:
+        call = replace(call, phase=Phase.RETURNING, after="announce")
+    if call.phase == Phase.RINGING and call.handoff is not None:
+        longest = transfer(flow, call.handoff.department).longest_wait
+        timers += [StartTimer("hold", longest), StartTimer("update", flow.hold.update_every)]
+    timers += [
+        StartTimer(f"ring:{a.leg}", transfer(flow, a.target.department).ring_for + ringing.RING_GRACE)
+        for a in open_attempts(call)
+    ]
+    if call.phase == Phase.BRIDGING:
+        timers.append(StartTimer("bridge", ringing.BRIDGE_SECONDS))
+    return call, (*timers, *_call_timers(flow))
+
+
+def line_played(flow: Flow, call: Call, event: e.LinePlayed) -> Step:
+    if call.line is None or call.line.id != event.line:
+        return call, ()
+    return line_over(flow, call)
+
+
+def line_over(flow: Flow, call: Call) -> Step:
+    """The pending sentence has been heard; what it announced follows."""
+    assert call.line is not None
+    said = Turn(call.at, "agent", call.line.text)
+    then, call = call.line.then, replace(call, line=None, turns=(*call.turns, said))
+    return AFTER_LINE[then](flow, call)
+
+
+def _hold_again(flow: Flow, call: Call) -> Step:
+    return call, (PlayMusic(flow.hold.music),) if call.phase == Phase.RINGING else ()
+
+
+AFTER_LINE: dict[str, Callable[[Flow, Call], Step]] = {
+    "announced": handoff.announced,
+    "hold": _hold_again,
+    "message": closing.message_begins,
+    "hang_up": closing.hang_up,
+}
+
+
+def line_failed(flow: Flow, call: Call, event: e.LineFailed) -> Step:
+    """The receptionist's voice cannot be had: the carrier's speaks, except for updates on hold, which are left out."""
+    if call.line is None or call.line.id != event.line or call.caller_at != "stream":
+        return call, ()
+    if call.line.then == "hold":
+        return line_over(flow, call)
+    return say_by_carrier(call)
