@@ -145,8 +145,8 @@ def demo(
         return
     if name not in known:
         _cannot(f"no scenario {name!r}; there are: {', '.join(known)}")
-    _log_to_stderr("error")
     settings = _settings()
+    _log_to_stderr(settings.log_level if "FLOWENGINE_LOG_LEVEL" in os.environ else "error")
     chosen = known[name]
     file = flow or str(resources.example_flow(chosen.flow))
     compiled, text = _compiled(file)
@@ -234,6 +234,8 @@ def serve(where: str | None, host: str, port: int, workers: int) -> None:
     if workers > 1:
         _cannot("several workers need a shared bus, which this version does not have yet; use --workers 1")
     _log_to_stderr(settings.log_level)
+    if settings.redis_url:
+        click.echo("FLOWENGINE_REDIS_URL is set; this version keeps what is live in its one process", err=True)
     flows = _flowbook(where or settings.flows)
     try:
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:

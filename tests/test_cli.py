@@ -144,6 +144,19 @@ def test_a_recording_of_a_voice_is_heard_as_speech_nobody_understands(rate: int,
     assert json.loads(done.stdout)["handoffs"][0]["rule"] == "cannot_understand"
 
 
+def test_nothing_a_caller_says_reaches_a_log_at_any_level() -> None:
+    done = flowengine("demo", "--headless", "--json", "--speed", "40", FLOWENGINE_LOG_LEVEL="debug")
+    assert done.returncode == 0
+    for said in ("crown", "Maria", "Lopez", "555-0199", "5550199", "glue"):
+        assert said not in done.stderr
+
+
+def test_another_moment_is_another_call() -> None:
+    done = flowengine("demo", "--headless", "--json", "--speed", "40", "--at", "Sun 3am")
+    assert json.loads(done.stdout)["handoffs"][0]["department"] == "on_call_dentist"
+    assert flowengine("demo", "--at", "someday").returncode == 2
+
+
 # ---- serve and the environment ---------------------------------------------------------------------------------------
 
 

@@ -5,6 +5,7 @@ commands; timers; and the rescue when we are at fault.
 from __future__ import annotations
 
 import asyncio
+import traceback
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from functools import partial
@@ -130,7 +131,7 @@ class Session:
         try:
             call, commands = step(self.flow, self.call, event)
         except Exception as mistake:  # the one place where a programmer's mistake is caught
-            log.exception("step_failed", call=self.call.call_id, event_kind=type(event).__name__)
+            log.error("step_failed", call=self.call.call_id, event_kind=type(event).__name__, **_where(mistake))
             event = e.EngineFailed(self.seconds(), type(mistake).__name__)
             call, commands = rescue(self.call)
         await self._journal(event, commands)
@@ -378,3 +379,9 @@ class Session:
 def music_beside(flow: Flow, music: str) -> Path:
     """Where a flow's own music file lies."""
     return Path(flow.file).parent / music
+
+
+def _where(mistake: Exception) -> dict[str, object]:
+    """What failed and where, without a value: values may be a caller's words."""
+    frames = traceback.extract_tb(mistake.__traceback__)
+    return {"error": type(mistake).__name__, "at": [f"{Path(f.filename).name}:{f.lineno}" for f in frames[-6:]]}

@@ -6,6 +6,13 @@ import asyncio
 from collections.abc import Callable
 from dataclasses import replace
 
+import pytest
+
+from flowengine.call.events import CallerSaid, Event
+from flowengine.call.machine import step
+from flowengine.call.saying import Step
+from flowengine.call.state import Call
+from flowengine.flow.model import Flow
 from flowengine.sandbox.carrier import CallRecord
 from flowengine.sandbox.scenario import Scenario
 from flowengine.sandbox.speech import find_words
@@ -64,6 +71,19 @@ def test_a_journal_has_no_gap_across_a_crash() -> None:
     run = played("crown", Options(speed=SPEED), scenario=unexpecting, watch=when("AgentSaid", crash))
     at = [event["at"] for event in run.report["events"]]
     assert at == sorted(at)
+
+
+def test_a_mistake_of_ours_ends_in_words_and_a_voicemail(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(flow: Flow, call: Call, event: Event) -> Step:
+        if isinstance(event, CallerSaid):
+            raise ZeroDivisionError(event.text)
+        return step(flow, call, event)
+
+    monkeypatch.setattr("flowengine.runtime.session.step", broken)
+    run = played("crown", Options(speed=SPEED), scenario=unexpecting)
+    assert any("leave a message after the tone" in text for text in run.heard("notice"))
+    assert len(run.times("EngineFailed")) >= 1
+    assert run.report["outcome"] in ("voicemail", "failed")
 
 
 def interrupting(scenario: Scenario) -> Scenario:
