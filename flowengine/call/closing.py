@@ -99,6 +99,8 @@ def _what_happened(flow: Flow, call: Call) -> str:
     tried = call.past[-1].attempts if call.past else ()
     if not tried:
         return "nobody can be reached right now"
+    if all(a.outcome == "cancelled" for a in tried):
+        return "the caller changed their mind and would rather talk to you"
     return "nobody could take the call: " + ", ".join(
         f"{flow.people[a.target.person].name} {(a.outcome or 'unknown').replace('_', ' ')}" for a in tried
     )
@@ -113,8 +115,16 @@ def back_to_receptionist(flow: Flow, call: Call, happened: str) -> Step:
             *listen,
             opening(flow, call, BACK, story=f"{happened}. {story_so_far(call)}"),
         )
-    ask = f"Tell the caller that {happened}, briefly and kindly, then offer to help yourself or to take a message."
-    return call, (*listen, TellAgent(prompt(flow, call, happened)), AskAgent(ask))
+    return call, (*listen, TellAgent(prompt(flow, call, happened)), AskAgent(_pick_up_again(call, happened)))
+
+
+def _pick_up_again(call: Call, happened: str) -> str:
+    """What the agent says first when the caller is back; who was tried is for it to know, not to read out."""
+    if "changed their mind" in happened:
+        return "Ask the caller, in one short friendly sentence, how you can help instead."
+    if call.past and call.past[-1].attempts:
+        return "Tell the caller that nobody answered just now. Then offer to help yourself or to take a message."
+    return f"Tell the caller that {happened}. Then offer to help yourself or to take a message."
 
 
 def story_so_far(call: Call) -> str:

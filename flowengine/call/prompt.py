@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from flowengine.call.commands import AgentTool, StartAgent
 from flowengine.call.rules import is_judged
 from flowengine.call.state import Call
-from flowengine.flow.hours import next_opening_words, office_open
+from flowengine.flow.hours import closed_because, next_opening_words, office_open, week_words
 from flowengine.flow.model import (
     Argument,
     CallerWants,
@@ -60,7 +60,7 @@ def _lines(flow: Flow, call: Call, situation: str) -> Iterator[str]:
     yield "Never give out a telephone number or promise a person."
     yield "Facts:"
     yield from (f"{name.replace('_', ' ')}: {fact}" for name, fact in flow.office.facts.items())
-    yield f"hours: {_open_now(flow, call)}"
+    yield f"hours: {week_words(flow.hours)}. {_open_now(flow, call)}"
     yield f"When one of these situations arises, call {TRANSFER} at once and say nothing yourself:"
     yield from _rule_lines(flow)
     if _moods(flow):
@@ -74,11 +74,13 @@ def _lines(flow: Flow, call: Call, situation: str) -> Iterator[str]:
 
 def _open_now(flow: Flow, call: Call) -> str:
     at = call.wall()
-    opens = next_opening_words(flow, at)
+    opens, why = next_opening_words(flow, at), closed_because(flow, at)
     return (
         "We are open now."
         if office_open(flow, at)
-        else "We are closed now" + (f" and open again {opens}." if opens else ".")
+        else "We are closed now"
+        + (f" because of {why}" if why else "")
+        + (f" and open again {opens}." if opens else ".")
     )
 
 

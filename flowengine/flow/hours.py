@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
+from itertools import groupby
 from zoneinfo import ZoneInfo
 
 from flowengine.flow import read
@@ -218,6 +219,26 @@ def _day_words(day: date, today: date) -> str:
         return "tomorrow" if ahead else "today"
     name = _DAY_NAMES[day.weekday()]
     return name if ahead < 7 else f"{name}, {_MONTH_NAMES[day.month - 1]} {day.day}"
+
+
+def week_words(weekly: WeeklyHours) -> str:
+    """A week as one would say it: "Monday to Thursday 8 am to 12 pm and 1 pm to 5 pm, Friday 8 am to 1 pm, …"."""
+    told = []
+    for spans, run in groupby(range(7), key=lambda day: weekly.days[day]):
+        days = list(run)
+        names = _DAY_NAMES[days[0]] + (f" to {_DAY_NAMES[days[-1]]}" if len(days) > 1 else "")
+        told.append(f"{names} {_spans_words(spans)}")
+    return ", ".join(told)
+
+
+def _spans_words(spans: tuple[Span, ...]) -> str:
+    if spans == (Span(0, read.DAY),):
+        return "all day"
+    return " and ".join(f"{_minute_words(s.start)} to {_minute_words(s.end)}" for s in spans) or "closed"
+
+
+def _minute_words(minute: int) -> str:
+    return _clock_words(datetime.min + timedelta(minutes=minute % read.DAY))
 
 
 def next_opening_words(flow: Flow, at: datetime) -> str:

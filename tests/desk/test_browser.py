@@ -216,7 +216,7 @@ async def test_everybody_can_read_it(server: tuple[House, Server], chromium: Any
             )
         )
     await desk.call("c8")
-    await desk.work("c9-w1", "message", caller_name="Priya Nair", callback_number="+13125550142", reason="x" * 200)
+    await desk.work("c9-w1", "message", caller_name="Maria Lopez", callback_number="+13125550142", reason="x" * 200)
     for speaker in ("agent", "caller", "staff"):
         await desk.say(speaker, "Words that somebody said.", 5.0, call="c2")
     await desk.gap("c2-caller", 6.0, True, call="c2")

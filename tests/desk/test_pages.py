@@ -36,7 +36,7 @@ async def test_the_list_shows_what_is_happening_now(desk: House, visitor: Visit)
     await desk.call("c1")
     await desk.call("c2", caller="+13125550123")
     await desk.show(card("c1"))
-    await desk.work("c0-w1", "message", caller_name="Priya Nair", callback_number="+13125550142", reason="cleaning")
+    await desk.work("c0-w1", "message", caller_name="Maria Lopez", callback_number="+13125550142", reason="cleaning")
     page = await enter(await visitor(), desk.access.office_link(FLOW, 600))
     assert "Bright Smile Dental" in page
     assert "Maria Lopez: crown fell out, flying tomorrow morning" in page
@@ -45,7 +45,7 @@ async def test_the_list_shows_what_is_happening_now(desk: House, visitor: Visit)
     assert "10:15 AM" in page  # the office's time, not ours
     assert "With the receptionist" in page
     assert "(312) 555-0123" in page
-    assert "Priya Nair" in page
+    assert "Maria Lopez" in page
     assert "All quiet" not in page.partition("hidden")[0]
 
 

@@ -11,8 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowengine.flow import hours, read
-from flowengine.flow.hours import callback_time_words, closed_because, next_opening, next_opening_words, office_open
-from flowengine.flow.model import Flow, OpenRule, WeeklyHours, YearlyDate
+from flowengine.flow.hours import (
+    callback_time_words,
+    closed_because,
+    next_opening,
+    next_opening_words,
+    office_open,
+    week_words,
+)
+from flowengine.flow.model import Flow, OpenRule, Span, WeeklyHours, YearlyDate
 from tests.flow.office import at, dental, small
 
 ZONES = ("America/Chicago", "America/New_York", "Europe/Berlin", "Australia/Lord_Howe", "Asia/Kolkata")
@@ -187,3 +194,11 @@ def test_open_minutes_are_counted_one_by_one(pattern: str, zone: str, minute: in
         counted += office_open(flow, moment)
         moment += timedelta(minutes=1)
     assert end.astimezone(UTC) == moment
+
+
+def test_a_week_in_words() -> None:
+    assert week_words(dental().hours) == (
+        "Monday to Thursday 8 am to 12 pm and 1 pm to 5 pm, Friday 8 am to 1 pm, Saturday to Sunday closed"
+    )
+    nights = WeeklyHours(((Span(22 * 60, 30 * 60),),) + ((Span(0, 1440),),) * 6)
+    assert week_words(nights) == "Monday 10 pm to 6 am, Tuesday to Sunday all day"
