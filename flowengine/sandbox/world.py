@@ -28,7 +28,7 @@ from flowengine.sandbox.agent import AgentBehaviour, Misbehaviour, RefusesConnec
 from flowengine.sandbox.clock import PacedLoop, PinnedClock
 from flowengine.sandbox.receiver import Receiver
 from flowengine.sandbox.scenario import LOSE_CARD, Scenario, StaffScript, caller_party, faults, staff_party
-from flowengine.sandbox.transcriber import StreamingService
+from flowengine.sandbox.transcriber import StreamFault, StreamingService
 from flowengine.settings import Settings
 
 PUBLIC = "https://demo.test"
@@ -50,6 +50,7 @@ class Options:
     behaviour: phone.Behaviour = field(default_factory=phone.Behaviour)
     agent: AgentBehaviour = field(default_factory=AgentBehaviour)
     misbehaviour: tuple[Misbehaviour, ...] = ()
+    transcripts: tuple[StreamFault, ...] = ()
     faults: tuple[phone.Fault, ...] = ()
     control: bool = False  # with the scenario's negative control applied
 
@@ -79,7 +80,7 @@ async def running(
     now = PinnedClock(loop, start, going=False)
     refused: tuple[Misbehaviour, ...] = (RefusesConnections(times=0),) if scenario.receptionist_fails else ()
     agent = VoiceAgent(api_key=ASSEMBLY_KEY, now=now, behaviour=options.agent, script=(*options.misbehaviour, *refused))
-    transcriber = StreamingService(api_key=ASSEMBLY_KEY, now=now)
+    transcriber = StreamingService(api_key=ASSEMBLY_KEY, now=now, script=options.transcripts)
     with tempfile.TemporaryDirectory(prefix="flowengine-") as folder, _listening(options.port) as server_socket:
         address = f"http://127.0.0.1:{server_socket.getsockname()[1]}"
         carrier = phone.Carrier(

@@ -13,9 +13,10 @@ import pytest
 
 from flowengine.runtime.mulaw import encode
 from flowengine.runtime.session import FILLER
-from flowengine.sandbox.agent import AgentBehaviour, DropsAfter, FailsAfter, HugeSummary, NamesUnknownRule
+from flowengine.sandbox.agent import AgentBehaviour, DropsAfter, FailsAfter, HugeSummary, NamesUnknownRule, NeverReady
 from flowengine.sandbox.carrier import Behaviour, CutStream, LoseMark, RestAnswers, RestSilent
 from flowengine.sandbox.speech import find_words
+from flowengine.sandbox.transcriber import DropsStream, RefusesStreams
 from flowengine.sandbox.world import Options
 from tests.sandbox.play import SPEED, Played, known, played
 
@@ -186,6 +187,22 @@ def test_an_agent_that_fails_mid_call_leads_to_a_person_after_words() -> None:
     until = handoff["connected_at"]
     silences = [s for s in run.report["caller_heard"] if s["what"] == "silence" and s["at"] < until]
     assert max(min(s["seconds"], until - s["at"]) for s in silences) < 3.0
+
+
+def test_an_agent_that_never_says_ready_is_given_two_seconds() -> None:
+    run = played("crown", options(misbehaviour=(NeverReady(),)), scenario=lambda s: replace(s, expect={}))
+    assert run.report["handoffs"][0]["rule"] == "receptionist_down"
+    assert run.times("AgentFailed")[0] == pytest.approx(2.0, abs=0.3)
+    assert run.report["outcome"] == "connected"
+
+
+@pytest.mark.parametrize("fault", [RefusesStreams(), DropsStream(6.0, times=1)], ids=lambda f: type(f).__name__)
+def test_a_transcript_that_fails_never_touches_the_call(fault: Any) -> None:
+    run = played(
+        "crown", options(transcripts=(fault,)), scenario=lambda s: replace(s, expect={"ends_with": "connected"})
+    )
+    assert run.failures == []
+    assert run.times("TranscriptGap") != []
 
 
 def test_a_mark_that_never_comes_back_delays_but_does_not_stop_the_hand_off() -> None:
