@@ -30,6 +30,7 @@ FILLER_SECONDS = 2.8  # of nothing heard after the caller's last voiced frame (d
 FILLER_VOICED = 8  # voiced frames that make up speech worth an answer
 LINE_WAIT = 1.5  # seconds a fixed sentence may take to be had before the carrier speaks it
 LINE_SLACK = 2.0  # seconds past its length before a sentence without an echoed mark counts as heard
+CUSHION = b"\xff" * 480  # 60 ms before a reply: it comes no faster than it is played, and jitter would tear its words
 MUSIC_AHEAD = 0.4  # seconds of music the carrier holds: little, so that stopping is cheap
 MUSIC_TICK = 0.1
 MUSIC_PAUSE = 0.6  # seconds without the caller's voice before music goes on
@@ -152,6 +153,8 @@ class CallAudio:
         if not self._speaks or self._line is None:
             self.counts.muted += 1
             return
+        if self._loop.time() >= self._busy_until:
+            self._play(CUSHION)
         self._play(audio)
         if is_voiced(audio):
             self._voiced = 0

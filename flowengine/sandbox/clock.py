@@ -43,8 +43,8 @@ class _PacedSelector:
             wait = 0
         ready = self._inner.select(wait)
         passed = (monotonic() - began) * self.speed
-        # A wait that ran out took exactly as long as was asked: the scheduler's lateness is not call time.
-        self.elapsed += passed if timeout is None or ready else timeout
+        # Never past the next timer, and exactly to it when the wait ran out: the scheduler's lateness is not call time.
+        self.elapsed += passed if timeout is None else min(passed, timeout) if ready else timeout
         return ready
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from flowengine.call import commands as c
 from flowengine.call import events as e
-from flowengine.runtime.audio import FILLER_SECONDS, CallAudio
+from flowengine.runtime.audio import CUSHION, FILLER_SECONDS, CallAudio
 from flowengine.runtime.phrasebook import Phrasebook
 from flowengine.runtime.ports import CallerListener, SpeakerFailed
 from flowengine.sandbox.speech import FRAME, SILENCE, speak
@@ -93,7 +93,7 @@ async def test_agent_audio_passes_both_ways_untouched_and_at_once() -> None:
     call = await Call().settle()
     call.audio.agent_audio("r1", VOICE[:300])
     call.audio.caller_audio(SILENCE)
-    assert call.line.told == [VOICE[:300]]
+    assert call.line.told == [CUSHION, VOICE[:300]]
     assert call.agent.heard == [SILENCE]
 
 
@@ -102,7 +102,7 @@ async def test_an_interruption_clears_and_late_audio_of_that_reply_is_left_out()
     call.audio.agent_audio("r1", VOICE)
     call.audio.agent_reply_done("r1", interrupted=True)
     call.audio.agent_audio("r1", VOICE)
-    assert call.line.told == [VOICE, "clear"]
+    assert call.line.told == [CUSHION, VOICE, "clear"]
     assert call.audio.counts.late == 1
     call.audio.agent_audio("r2", VOICE)
     assert call.line.told[-1] == VOICE
@@ -184,7 +184,18 @@ async def test_no_filler_when_the_agent_answers_in_time() -> None:
     await speak_then_wait(call, 1.0)
     call.audio.agent_audio("r1", VOICE)
     await speak_then_wait(call, 0.5)
-    assert call.line.told == [VOICE]
+    assert call.line.told == [CUSHION, VOICE]
+
+
+async def test_a_gap_between_two_pieces_of_a_reply_gets_a_new_cushion_only_when_the_line_ran_dry() -> None:
+    call = await Call().settle()
+    call.audio.agent_audio("r1", VOICE[:4000])
+    await call.settle(0.2)
+    call.audio.agent_audio("r1", VOICE[4000:])
+    assert call.line.told == [CUSHION, VOICE[:4000], VOICE[4000:]]
+    await call.settle(10.0)
+    call.audio.agent_audio("r1", VOICE)
+    assert call.line.told[3:] == [CUSHION, VOICE]
 
 
 async def test_music_is_fed_little_by_little_and_pauses_under_the_caller() -> None:
