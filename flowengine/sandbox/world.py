@@ -32,7 +32,7 @@ from flowengine.sandbox.transcriber import StreamFault, StreamingService
 from flowengine.settings import Settings
 
 PUBLIC = "https://demo.test"
-SPEED_WARM = 50.0  # while the phrasebook is rendered, nobody listens
+SPEED_WARM = 200.0  # while the phrasebook is rendered, nobody listens
 CALL_SECONDS = 900.0  # call seconds a scenario may take
 
 # Keys of the emulated vendors; they open nothing else.
