@@ -28,7 +28,7 @@ from flowengine.runtime.live import LiveCalls
 from flowengine.runtime.music import built_in_music, load_music
 from flowengine.runtime.phrasebook import Phrasebook
 from flowengine.runtime.ports import Bus, Clock, Store
-from flowengine.runtime.session import FILLER, Ports, music_beside
+from flowengine.runtime.session import Ports
 from flowengine.settings import Settings
 from flowengine.store import open_store
 from flowengine.transcription import TRANSCRIBERS
@@ -53,7 +53,7 @@ class Engine:
         wanted = [
             (text, flow.receptionist.voice)
             for flow in self.flows.flows.values()
-            for text in (FILLER, *fixed_sentences(flow, clock.now()))
+            for text in fixed_sentences(flow, clock.now())
         ]
         for flow in self.flows.flows.values():
             await asyncio.to_thread(_music, flow, flow.hold.music)  # made once; a call must not wait for it
@@ -67,7 +67,6 @@ def build(
     *,
     phrases: Path | None,
     private_webhooks: bool = False,
-    new_id: Callable[[], str] | None = None,
 ) -> Engine:
     """`phrases` is the folder rendered sentences are kept in (None: in memory only)."""
     store = open_store(settings.database_url)
@@ -87,7 +86,7 @@ def build(
         music=_music,
         card_link=access.handoff_link,
     )
-    calls = LiveCalls(ports, flows, new_id=new_id)
+    calls = LiveCalls(ports, flows)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
@@ -112,7 +111,7 @@ def _offices(flows: Flowbook) -> Callable[[str], Office | None]:
 
 
 def _music(flow: Flow, music: str) -> bytes:
-    return built_in_music() if music == "built-in" else load_music(music_beside(flow, music))
+    return built_in_music() if music == "built-in" else load_music(Path(flow.file).parent / music)
 
 
 async def _healthy(request: Request) -> Response:

@@ -16,7 +16,6 @@ from typing import Any, NoReturn
 
 import click
 import structlog
-import uvicorn
 from dotenv import load_dotenv
 
 from flowengine import resources
@@ -35,7 +34,7 @@ from flowengine.sandbox.demo import Demo, run, summary
 from flowengine.sandbox.scenario import ScenarioError, misfits, scenarios
 from flowengine.sandbox.story import tell
 from flowengine.sandbox.world import Options
-from flowengine.server import DrainingServer
+from flowengine.server import DrainingServer, configured
 from flowengine.settings import Settings, SettingsError, read_settings
 from flowengine.store import open_store
 
@@ -267,17 +266,7 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop]:
 async def _serve(settings: Settings, flows: Flowbook, host: str, port: int) -> None:
     clock = LoopClock()
     engine = build(settings, flows, clock, phrases=_cache_folder())
-    config = uvicorn.Config(
-        engine.app,
-        host=host,
-        port=port,
-        log_level="warning",
-        access_log=False,
-        timeout_graceful_shutdown=5,
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        ws_ping_interval=None,
-    )
+    config = configured(engine.app, host=host, port=port)
     warming = asyncio.create_task(engine.warm(clock))
     for flow in flows.flows.values():
         numbers, link = ", ".join(flow.office.phone_numbers), engine.access.office_link(flow.key, 12 * 3600)

@@ -7,10 +7,27 @@ import socket
 from types import FrameType
 
 import uvicorn
+from starlette.applications import Starlette
 
 from flowengine.runtime.live import LiveCalls
 
 DRAIN_SECONDS = 120.0
+
+
+def configured(app: Starlette, *, log_level: str = "warning", host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
+    """How the engine is served, in the sandbox as for real: no compression, no pings of ours, no addresses in a log."""
+    return uvicorn.Config(
+        app,
+        host=host,
+        port=port,
+        log_level=log_level,
+        lifespan="on",
+        access_log=False,
+        ws="websockets-sansio",
+        ws_per_message_deflate=False,
+        ws_ping_interval=None,
+        timeout_graceful_shutdown=2,  # seconds for pages that are still open
+    )
 
 
 class DrainingServer(uvicorn.Server):

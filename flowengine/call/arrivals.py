@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from flowengine.call import agent, closing, handoff, ringing
+from flowengine.call import agent, closing, giving_up, handoff, ringing
 from flowengine.call import events as e
 from flowengine.call.card import values
 from flowengine.call.closing import BACK, story_so_far
@@ -146,8 +146,9 @@ def returned(flow: Flow, call: Call, event: Asking) -> Step:
             return call, (Answer(event.request, HangUp()),)
     call = replace(call, returns=call.returns + 1)
     if call.stream >= MOST_STREAMS or call.returns > MOST_RETURNS:
+        call, released = giving_up.release_all(call, "failed", giving_up.NOT_CONNECTED)
         call = replace(call, phase=Phase.RECORDING, heading=RecordCaller(SORRY), caller_at="moving")
-        return call, (Answer(event.request, RecordCaller(SORRY)), EndAgent())
+        return call, (Answer(event.request, RecordCaller(SORRY)), *released, EndAgent())
     if call.caller_at == "moving" and call.heading is not None:
         return call, (Answer(event.request, call.heading),)
     document = ConnectCaller(call.stream + 1)

@@ -91,40 +91,30 @@ def perform(flow: Flow, call: Call, step: model.Step, *, repeat: str = "") -> St
                 lambda c: say(c, f"{repeat} {text}".strip(), "hang_up"),
             )
         case model.ReceptionistStep() | model.ToDepartment():
-            return back_to_receptionist(flow, call, _what_happened(flow, call))
+            return back_to_receptionist(flow, call, *_what_happened(flow, call))
 
 
-def _what_happened(flow: Flow, call: Call) -> str:
-    """The last hand-off in a sentence for the agent."""
+def _what_happened(flow: Flow, call: Call) -> tuple[str, str]:
+    """The last hand-off in a sentence for the agent to know, and what it says first: names are not read out."""
     tried = call.past[-1].attempts if call.past else ()
-    if not tried:
-        return "nobody can be reached right now"
-    if all(a.outcome == "cancelled" for a in tried):
-        return "the caller changed their mind and would rather talk to you"
-    return "nobody could take the call: " + ", ".join(
-        f"{flow.people[a.target.person].name} {(a.outcome or 'unknown').replace('_', ' ')}" for a in tried
-    )
+    if tried and all(a.outcome == "cancelled" for a in tried):
+        return (
+            "the caller changed their mind and would rather talk to you",
+            "Ask the caller, in one short friendly sentence, how you can help instead.",
+        )
+    names = (f"{flow.people[a.target.person].name} {(a.outcome or 'unknown').replace('_', ' ')}" for a in tried)
+    happened = f"nobody could take the call: {', '.join(names)}" if tried else "nobody can be reached right now"
+    return happened, "Tell the caller that nobody answered just now. Then offer to help yourself or to take a message."
 
 
-def back_to_receptionist(flow: Flow, call: Call, happened: str) -> Step:
-    """The receptionist carries on and knows what happened."""
+def back_to_receptionist(flow: Flow, call: Call, happened: str, ask: str) -> Step:
+    """The receptionist carries on: it knows what `happened` and says what `ask` asks for."""
     call = replace(call, phase=Phase.TALKING)
     listen = (StopMusic(), LetAgentSpeak(True), LetAgentHear(True))
     if call.agent in ("none", "ended"):
-        return replace(call, agent="starting"), (
-            *listen,
-            opening(flow, call, BACK, story=f"{happened}. {story_so_far(call)}"),
-        )
-    return call, (*listen, TellAgent(prompt(flow, call, happened)), AskAgent(_pick_up_again(call, happened)))
-
-
-def _pick_up_again(call: Call, happened: str) -> str:
-    """What the agent says first when the caller is back; who was tried is for it to know, not to read out."""
-    if "changed their mind" in happened:
-        return "Ask the caller, in one short friendly sentence, how you can help instead."
-    if call.past and call.past[-1].attempts:
-        return "Tell the caller that nobody answered just now. Then offer to help yourself or to take a message."
-    return f"Tell the caller that {happened}. Then offer to help yourself or to take a message."
+        story = f"{happened}. {story_so_far(call)}"
+        return replace(call, agent="starting"), (*listen, opening(flow, call, BACK, story=story))
+    return call, (*listen, TellAgent(prompt(flow, call, happened)), AskAgent(ask))
 
 
 def story_so_far(call: Call) -> str:

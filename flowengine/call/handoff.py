@@ -208,7 +208,8 @@ def _ring_again(flow: Flow, call: Call) -> Step:
 
 
 def back_to_talk(flow: Flow, call: Call) -> Step:
-    return closing.back_to_receptionist(flow, call, "the line broke for a moment and is back")
+    happened = "the line broke for a moment and is back"
+    return closing.back_to_receptionist(flow, call, happened, "Say that the line broke for a moment, and go on.")
 
 
 AFTER: dict[str, Callable[[Flow, Call], Step]] = {

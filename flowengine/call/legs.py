@@ -24,6 +24,8 @@ from flowengine.call.state import (
 )
 from flowengine.flow.model import Flow
 
+NO_KEY = "no key"  # the evidence of a briefing that nobody answered with a key
+
 
 def leg_created(flow: Flow, call: Call, event: e.LegCreated | e.LegRinging) -> Step:
     """The carrier named a leg; if it is wanted no longer, it is ended now that it can be."""
@@ -50,9 +52,11 @@ def staff_pressed(flow: Flow, call: Call, event: e.StaffPressed) -> Step:
     ended = (Answer(event.request, HangUp()),)
     if attempt is None or attempt.outcome is not None:
         return call, ended
+    call = with_attempt(call, event.leg, answered=attempt.answered or call.at)  # a key proves that somebody picked up
     outcome = "voicemail" if attempt.machine and not event.key else "declined"
     return together(
-        (call, ended), lambda c: ringing.attempt_over(flow, c, event.leg, outcome, f"key {event.key or 'none'}")
+        (call, ended),
+        lambda c: ringing.attempt_over(flow, c, event.leg, outcome, f"key {event.key}" if event.key else NO_KEY),
     )
 
 
@@ -60,7 +64,7 @@ def machine_detected(flow: Flow, call: Call, event: e.MachineDetected) -> Step:
     """Only names the outcome: a machine cannot press one. A key that came earlier stands."""
     attempt = attempt_on(call, event.leg)
     call = with_attempt(call, event.leg, machine=True)
-    if attempt and attempt.outcome == "declined" and "none" in attempt.evidence:
+    if attempt and attempt.outcome == "declined" and attempt.evidence == NO_KEY:
         call = with_attempt(call, event.leg, outcome="voicemail")
     return call, ()
 

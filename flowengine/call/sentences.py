@@ -17,6 +17,8 @@ from flowengine.flow.hours import (
 )
 from flowengine.flow.model import Flow, HangUpStep
 
+FILLER = "One moment, please."  # when an answer takes long
+
 
 def fixed_sentences(flow: Flow, now: datetime) -> tuple[str, ...]:
     """Every fixed sentence whose values are known at `now`, each once. Times
@@ -49,3 +51,4 @@ def _sentences(flow: Flow, now: datetime) -> Iterator[str]:
         promised = {**own, "callback_time": callback_time_words(flow, department.key, now, for_message=False)}
         yield f"{fill(flow.callback.say.text, promised)} {GOODBYE}"
     yield THANKS
+    yield FILLER

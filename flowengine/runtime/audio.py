@@ -84,7 +84,8 @@ class CallAudio:
 
     async def run(self, line: CallerLine) -> None:
         """The caller is on this line until it ends."""
-        self._line, self._busy_until, self._pending, self._reply = line, 0.0, "", ""
+        self._line, self._pending, self._reply = line, "", ""
+        self._busy_until = self._sound_until = 0.0
         self._generation += 1
         try:
             await line.run(self)

@@ -29,9 +29,8 @@ MOST_CALLS = 2000
 class LiveCalls:
     """Implements `ports.Calls`."""
 
-    def __init__(self, ports: Ports, flows: Flowbook, *, new_id: Callable[[], str] | None = None) -> None:
+    def __init__(self, ports: Ports, flows: Flowbook) -> None:
         self._ports, self._flows = ports, flows
-        self._new_id = new_id or (lambda: f"c{secrets.token_hex(8)}")
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._arriving: dict[str, asyncio.Future[str]] = {}
@@ -57,7 +56,7 @@ class LiveCalls:
             return await self._refuse(ref, caller, dialled, arrives_by, UNKNOWN_NUMBER)
         if self.draining or len(self._sessions) >= MOST_CALLS:
             return await self._refuse(ref, caller, dialled, arrives_by, TOO_MANY)
-        call_id = self._new_id()
+        call_id = _new_id()
         self._arriving[ref] = future = asyncio.get_running_loop().create_future()
         flow, source = found
         try:
@@ -96,7 +95,7 @@ class LiveCalls:
         self, ref: str, caller: str, dialled: str, by: Literal["phone", "sip"], why: str
     ) -> tuple[str, Document]:
         """No flow answers this number, or no line is free: journalled, and said to the caller."""
-        call_id, now = self._new_id(), self._ports.clock.now().isoformat()
+        call_id, now = _new_id(), self._ports.clock.now().isoformat()
         await self._ports.store.open_call(CallRow(call_id, ref, "", "", "", now, None))
         arrival = e.CallArrived(0.0, "", call_id, ref, caller, dialled, by, now)
         await self._ports.store.append(call_id, [Entry(1, *encode(arrival))])
@@ -183,3 +182,7 @@ def _folded(flow: Flow, entries: Sequence[Entry]) -> tuple[Call, int]:
     for replayed in replay(flow, events):
         call = replayed.call
     return call, last
+
+
+def _new_id() -> str:
+    return f"c{secrets.token_hex(8)}"

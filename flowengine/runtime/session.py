@@ -18,6 +18,7 @@ from flowengine.call import commands as c
 from flowengine.call import events as e
 from flowengine.call.journal import encode, encode_commands
 from flowengine.call.machine import rescue, step
+from flowengine.call.sentences import FILLER
 from flowengine.call.state import Call
 from flowengine.flow.model import Flow
 from flowengine.runtime.audio import CallAudio
@@ -43,7 +44,6 @@ MOST_EVENTS = 2048
 JOURNAL_SECONDS = 2.0
 ANSWER_SECONDS = 5.0
 LINGER_SECONDS = 15.0  # after the end, for the last callbacks of staff legs
-FILLER = "One moment, please."
 
 _CARRIER = get_args(c.CarrierCommand)
 _MEDIA = get_args(c.MediaCommand)
@@ -98,7 +98,7 @@ class Session:
         return round(self._ports.clock.monotonic() - self._began, 3)
 
     def post(self, event: e.Event) -> None:
-        """Never waits. A queue this full means the call is beyond help: it is rescued."""
+        """Never waits. What a full queue cannot take is lost, and said so in the log."""
         try:
             self._events.put_nowait(event)
         except asyncio.QueueFull:
@@ -204,10 +204,10 @@ class Session:
             case c.EndCall(outcome):
                 self._lane("desk").put(partial(self._end, outcome))
                 self.over.set()
-            case c.ShowCard() | c.SendCard() | c.AddWork():
-                self._lane("desk" if not isinstance(command, c.SendCard) else "courier").put(
-                    partial(self._desk, command)
-                )
+            case c.SendCard():
+                self._lane("courier").put(partial(self._desk, command))
+            case c.ShowCard() | c.AddWork():
+                self._lane("desk").put(partial(self._desk, command))
             case c.StartAgent():
                 self._lane("agent").put(partial(self._open_agent, command))
             case _ if isinstance(command, _MEDIA):
@@ -374,11 +374,6 @@ class Session:
 
     def _publish(self, news: dict[str, object]) -> None:
         self._lane("news").put(partial(self._ports.bus.publish, f"call:{self.call.call_id}", news))
-
-
-def music_beside(flow: Flow, music: str) -> Path:
-    """Where a flow's own music file lies."""
-    return Path(flow.file).parent / music
 
 
 def _where(mistake: Exception) -> dict[str, object]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
 
 from aiohttp import web
 
@@ -16,7 +15,7 @@ class Receiver:
 
     refusing: bool = False
     url: str = ""
-    received: list[tuple[dict[str, str], dict[str, Any]]] = field(default_factory=list)  # headers, JSON body
+    received: list[tuple[dict[str, str], str]] = field(default_factory=list)  # headers, body as it came
     _runner: web.AppRunner | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
@@ -34,5 +33,5 @@ class Receiver:
     async def _take(self, request: web.Request) -> web.Response:
         if self.refusing:
             return web.Response(status=500)
-        self.received.append((dict(request.headers), await request.json()))
+        self.received.append((dict(request.headers), await request.text()))
         return web.Response(status=204)

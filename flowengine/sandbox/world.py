@@ -29,6 +29,7 @@ from flowengine.sandbox.clock import PacedLoop, PinnedClock
 from flowengine.sandbox.receiver import Receiver
 from flowengine.sandbox.scenario import LOSE_CARD, Scenario, StaffScript, caller_party, faults, staff_party
 from flowengine.sandbox.transcriber import StreamFault, StreamingService
+from flowengine.server import configured
 from flowengine.settings import Settings
 
 PUBLIC = "https://demo.test"
@@ -140,17 +141,7 @@ def _listening(port: int) -> Iterator[socket.socket]:
 @asynccontextmanager
 async def _served(engine: Engine, listener: socket.socket) -> AsyncIterator[None]:
     """The engine's app under uvicorn in this loop."""
-    config = uvicorn.Config(
-        engine.app,
-        log_level="critical",
-        lifespan="on",
-        ws="websockets-sansio",
-        ws_per_message_deflate=False,
-        ws_ping_interval=None,
-        access_log=False,
-        timeout_graceful_shutdown=1,
-    )
-    server = uvicorn.Server(config)
+    server = uvicorn.Server(configured(engine.app, log_level="critical"))
     server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]  # the sandbox's owner handles signals
     task = asyncio.create_task(server.serve(sockets=[listener]))
     while not server.started:

@@ -541,3 +541,10 @@ def test_the_flow_is_the_only_thing_that_says_who_is_rung() -> None:
     swapped = changed("people: [dana, luis]", "people: [luis, dana]")
     story = Story(swapped).ringing("Can I talk to someone?")
     assert [ring.address for ring in story.ever(c.RingStaff)] == ["+13125550112"]
+
+
+def test_a_key_that_overtakes_the_news_of_the_answer_proves_the_answer() -> None:
+    story = Story().ringing("Can I talk to someone?").staff_presses(1, "2")
+    assert story.outcomes() == ["declined", None]
+    assert story.call.handoff is not None
+    assert story.call.handoff.attempts[0].answered == story.at

@@ -10,9 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from standardwebhooks import Webhook
 
+from flowengine.call.sentences import FILLER
+from flowengine.desk.outbox import webhook_secret
 from flowengine.runtime.mulaw import encode
-from flowengine.runtime.session import FILLER
 from flowengine.sandbox.agent import AgentBehaviour, DropsAfter, FailsAfter, HugeSummary, NamesUnknownRule, NeverReady
 from flowengine.sandbox.carrier import Behaviour, CutStream, LoseMark, RestAnswers, RestSilent
 from flowengine.sandbox.speech import find_words
@@ -105,6 +107,15 @@ def test_the_phone_that_was_not_needed_stops_ringing(crown: Played) -> None:
     reed = next(r for r in crown.world.carrier.calls.values() if r.to == "+13125550122")
     assert reed.status in ("canceled", "no-answer")
     assert crown.report["handoffs"][0]["attempts"][1]["outcome"] == "cancelled"
+
+
+def test_the_offices_own_system_gets_the_card_signed_and_with_a_link_to_its_page() -> None:
+    run = played("claim_referred")
+    ((headers, text),) = run.world.receiver.received
+    webhook = Webhook(webhook_secret("sandbox-secret-key-of-this-run"))
+    body = webhook.verify(text, {k.lower(): v for k, v in headers.items()})
+    assert body["data"]["link"].startswith("http://127.0.0.1:")
+    assert body["data"]["handoff"] == f"{run.report['call_id']}-h1"
 
 
 # ---- it does not depend on how the run is run -----------------------------------------------------------
