@@ -28,6 +28,7 @@ class Diagnostic:
     end_column: int
     help: str = ""
     excerpt: str = ""  # the source line it stands on
+    fix: str | None = None  # what the marked piece becomes, where only one thing can be meant
 
 
 class FlowInvalid(Exception):

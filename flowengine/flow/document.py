@@ -67,12 +67,29 @@ class Document:
         return whole
 
     def diagnose(
-        self, path: Path, code: str, message: str, help: str = "", *, key: bool = False, severity: Severity = "error"
+        self,
+        path: Path,
+        code: str,
+        message: str,
+        help: str = "",
+        *,
+        key: bool = False,
+        severity: Severity = "error",
+        fix: str | None = None,
     ) -> Diagnostic:
-        """A finding about the value (or, with `key`, the key) at a path."""
-        return self.at(self.extent(path, key=key), code, message, help, severity=severity)
+        """A finding about the value (or, with `key`, the key) at a path; `fix` is what that piece of text becomes."""
+        return self.at(self.extent(path, key=key), code, message, help, severity=severity, fix=fix)
 
-    def at(self, where: Extent, code: str, message: str, help: str = "", *, severity: Severity = "error") -> Diagnostic:
+    def at(
+        self,
+        where: Extent,
+        code: str,
+        message: str,
+        help: str = "",
+        *,
+        severity: Severity = "error",
+        fix: str | None = None,
+    ) -> Diagnostic:
         lines = self.lines.get(where.file, [])
         excerpt = lines[where.line - 1] if where.line <= len(lines) else ""
         return Diagnostic(
@@ -86,6 +103,7 @@ class Document:
             where.end_column,
             help,
             excerpt,
+            fix,
         )
 
 

@@ -1,0 +1,43 @@
+"""The command line: each command parses its arguments, calls one function, prints, and returns the exit code
+(0 clean, 1 findings or a failed scenario, 2 could not do the job).
+
+A command's module is imported when the command is used: `validate` does not wait for a web server to be loaded.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+
+import click
+
+# command · module:function, in the order in which the help lists them
+COMMANDS: dict[str, str] = {
+    "demo": "demo:demo",
+    "serve": "serve:serve",
+    "validate": "validate:validate",
+    "schema": "schema:schema",
+    "replay": "replay:replay_command",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported one at a time."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Every command, in the order of the help."""
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name; None when there is none."""
+        if cmd_name not in COMMANDS:
+            return None
+        module, _, function = COMMANDS[cmd_name].partition(":")
+        command = getattr(import_module(f"flowengine.cli.{module}"), function)
+        assert isinstance(command, click.Command)
+        return command
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="flowengine")
+def main() -> None:
+    """Receptionists that hand callers to people, from one YAML file."""

@@ -1,0 +1,83 @@
+"""What several commands need: read a file, compile a flow, read a moment, settings, the log."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import NoReturn
+
+import click
+import structlog
+from dotenv import load_dotenv
+
+from flowengine.flow.compiler import compile_flow
+from flowengine.flow.diagnostics import FlowInvalid, render_full
+from flowengine.flow.hours import moment
+from flowengine.flow.model import Flow
+from flowengine.flow.read import Unreadable
+from flowengine.settings import Settings, SettingsError, read_settings
+
+
+def cannot(why: str) -> NoReturn:
+    """Say why the job cannot be done, and exit 2."""
+    click.echo(why, err=True)
+    raise SystemExit(2)
+
+
+def text_of(file: str) -> str:
+    """The text of a file, or of stdin for `-`; bytes that are no UTF-8 become lone surrogates."""
+    try:
+        raw = sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as mistake:
+        cannot(f"cannot read {file}: {mistake.strerror}")
+    return raw.decode("utf-8", errors="surrogateescape")
+
+
+def beside(file: str) -> Callable[[str], str]:
+    """Reads the files a flow names, relative to the flow's own folder."""
+    return lambda name: (Path(file).parent / name).read_text("utf-8")
+
+
+def compiled_with_text(file: str) -> tuple[Flow, str]:
+    """The flow in a file and its text; one that has errors is printed, and the program exits 2."""
+    text = text_of(file)
+    try:
+        return compile_flow(text, file, load=beside(file)), text
+    except FlowInvalid as invalid:
+        for diagnostic in invalid.diagnostics:
+            click.echo(render_full(diagnostic, text.splitlines()), err=True)
+        cannot(f"{file} is not a valid flow")
+
+
+def moment_of(flow: Flow, at: str) -> datetime:
+    """A moment in the office's time, such as `Fri 4:55pm`; exits 2 when it cannot be read."""
+    try:
+        return moment(flow, at)
+    except Unreadable as mistake:
+        cannot(f"cannot read the moment {at!r}: {mistake}")
+
+
+def settings_of_environment() -> Settings:
+    """The settings from the environment and `.env`; exits 2 naming what is wrong."""
+    load_dotenv()
+    try:
+        return read_settings(os.environ)
+    except SettingsError as mistake:
+        cannot(str(mistake))
+
+
+def log_to_stderr(level: str) -> None:
+    """Log lines of this level and above as JSON to stderr."""
+    structlog.configure(
+        processors=[
+            structlog.processors.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso", utc=True),
+            structlog.processors.JSONRenderer(),
+        ],
+        wrapper_class=structlog.make_filtering_bound_logger(getattr(logging, level.upper())),
+        logger_factory=structlog.PrintLoggerFactory(sys.stderr),
+    )

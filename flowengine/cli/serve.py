@@ -1,0 +1,85 @@
+"""`serve`: answer real calls."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import click
+
+from flowengine.app import build
+from flowengine.cli.common import cannot, log_to_stderr, settings_of_environment
+from flowengine.flow.diagnostics import FlowInvalid, render_concise
+from flowengine.runtime.clock import LoopClock
+from flowengine.runtime.flowbook import Flowbook, FlowbookError, read_flows
+from flowengine.server import DrainingServer, configured
+from flowengine.settings import Settings
+
+NEEDED = {
+    "public_url": "FLOWENGINE_PUBLIC_URL",
+    "twilio_account_sid": "TWILIO_ACCOUNT_SID",
+    "twilio_auth_token": "TWILIO_AUTH_TOKEN",
+    "assemblyai_api_key": "ASSEMBLYAI_API_KEY",
+}
+
+
+@click.command()
+@click.option("--flows", "where", help="A flow file, or a folder of them (default: FLOWENGINE_FLOWS, else flows).")
+@click.option("--host", default="0.0.0.0", show_default=True)  # a server listens
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
+@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
+def serve(where: str | None, host: str, port: int, workers: int) -> None:
+    """Answer real calls."""
+    settings = settings_of_environment()
+    if missing := [name for field, name in NEEDED.items() if not getattr(settings, field)]:
+        cannot(f"not set: {', '.join(missing)}. To try flowengine without keys: flowengine demo")
+    if workers > 1:
+        cannot("several workers need a shared bus, which this version does not have yet; use --workers 1")
+    log_to_stderr(settings.log_level)
+    if settings.redis_url:
+        click.echo("FLOWENGINE_REDIS_URL is set; this version keeps what is live in its one process", err=True)
+    flows = _flowbook(where or settings.flows)
+    try:
+        with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
+            runner.run(_serve(settings, flows, host, port))
+    except KeyboardInterrupt:
+        raise SystemExit(130) from None
+
+
+def _flowbook(where: str) -> Flowbook:
+    try:
+        return Flowbook(read_flows(where), os.environ)
+    except FlowbookError as mistake:
+        cannot(str(mistake))
+    except FlowInvalid as invalid:
+        for diagnostic in invalid.diagnostics:
+            click.echo(render_concise(diagnostic), err=True)
+        cannot("a flow file is not valid; see flowengine validate")
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop]:
+    """uvloop where it exists (performance.md)."""
+    try:
+        import uvloop
+    except ImportError:
+        return asyncio.new_event_loop
+    return uvloop.new_event_loop
+
+
+async def _serve(settings: Settings, flows: Flowbook, host: str, port: int) -> None:
+    clock = LoopClock()
+    engine = build(settings, flows, clock, phrases=_cache_folder())
+    config = configured(engine.app, host=host, port=port)
+    warming = asyncio.create_task(engine.warm(clock))
+    for flow in flows.flows.values():
+        numbers, link = ", ".join(flow.office.phone_numbers), engine.access.office_link(flow.key, 12 * 3600)
+        click.echo(f"{flow.office.name}: {numbers}  desk: {link}", err=True)
+    await DrainingServer(config, engine.calls).serve()
+    warming.cancel()
+
+
+def _cache_folder() -> Path:
+    """Where rendered sentences are kept between runs."""
+    return Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "flowengine" / "phrases"
