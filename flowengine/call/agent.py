@@ -53,7 +53,7 @@ def tool_called(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
             return _noted(flow, call, event)
         case prompt.NOTE_MOOD:
             mood = _text(event, "mood")
-            call = replace(call, mood=mood, mood_turns=0 if mood != call.mood else call.mood_turns)
+            call = replace(call, mood=mood, mood_turns=_just_spoken(call) if mood != call.mood else call.mood_turns)
             return together(
                 (call, (AnswerTool(event.tool_call, SAY_NOTHING),)), lambda c: listening.after_count(flow, c)
             )
@@ -62,6 +62,11 @@ def tool_called(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
             answer = AnswerTool(event.tool_call, '{"status": "noted"}')
             return together((call, (answer,)), lambda c: listening.after_count(flow, c))
     return _flow_tool(flow, call, event)
+
+
+def _just_spoken(call: Call) -> int:
+    """1 when the caller's turn is the latest: the turn in which a mood shows is the first that counts."""
+    return int(bool(call.turns) and call.turns[-1].speaker == "caller")
 
 
 def _proposed(flow: Flow, call: Call, event: e.ToolCalled) -> Step:

@@ -60,6 +60,7 @@ def arrived(flow: Flow, call: Call, event: e.CallArrived) -> Step:
         dialled=event.dialled,
         arrives_by=event.arrives_by,
         now=event.now,
+        rehearsed=event.rehearsed,
         at=event.at,
         stream=1,
         heading=document,

@@ -42,6 +42,7 @@ class CallArrived:
     dialled: str
     arrives_by: Literal["phone", "sip"]
     now: str
+    rehearsed: bool = False  # no model takes part: what it would judge, the engine's matcher decides
 
 
 @dataclass(frozen=True, slots=True)

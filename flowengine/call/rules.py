@@ -104,11 +104,16 @@ def _matched(call: Call, rule: Rule, trigger: Trigger) -> str:
         case CallerSays(phrases):
             return next((p for p in phrases if words.says_phrase(trigger.text, p)), "")
         case Topic(topics, examples):
-            if rule.receptionist_may_answer:
+            if rule.receptionist_may_answer and not call.rehearsed:
                 return ""  # live, the model names it
-            return words.matches_topic(trigger.text, topics, examples, ignore_negation=True) or ""
-        case CallerWants(wants, _):
-            return trigger.text if A_PERSON in wants and trigger.text and words.wants_person(trigger.text) else ""
+            return words.matches_topic(trigger.text, topics, examples, not rule.receptionist_may_answer) or ""
+        case CallerWants(wants, examples):
+            if A_PERSON in wants and trigger.text and words.wants_person(trigger.text):
+                return trigger.text
+            if not call.rehearsed:
+                return ""  # live, the model names the other wishes
+            others = (w for w in wants if w != A_PERSON)
+            return words.matches_topic(trigger.text, others, examples) or ""
         case Mood(moods, turns):
             return call.mood if call.mood in moods and call.mood_turns >= turns else ""
         case NotSolvedAfter(tries):

@@ -130,6 +130,7 @@ class Call:
     dialled: str = ""
     arrives_by: Literal["phone", "sip"] = "phone"
     now: str = ""  # wall time of the beginning, ISO 8601
+    rehearsed: bool = False  # what the model would judge, the engine's matcher decides
     at: float = 0.0  # when the last event happened
     phase: Phase = Phase.ARRIVING
     caller_at: CallerAt = "arriving"

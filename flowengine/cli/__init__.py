@@ -15,6 +15,9 @@ COMMANDS: dict[str, str] = {
     "demo": "demo:demo",
     "serve": "serve:serve",
     "validate": "validate:validate",
+    "test": "test:test_command",
+    "route": "route:route",
+    "diff": "diff:diff",
     "schema": "schema:schema",
     "replay": "replay:replay_command",
 }

@@ -53,6 +53,15 @@ def compiled_with_text(file: str) -> tuple[Flow, str]:
         cannot(f"{file} is not a valid flow")
 
 
+def flow_files() -> list[str]:
+    """The flow files that count when a command names none: those of `FLOWENGINE_FLOWS`, else of `flows/`."""
+    where = Path(settings_of_environment().flows)
+    files = sorted(str(file) for file in where.glob("*.y*ml")) if where.is_dir() else [str(where)]
+    if not files:
+        cannot(f"there is no flow file in {where}; name one")
+    return files
+
+
 def moment_of(flow: Flow, at: str) -> datetime:
     """A moment in the office's time, such as `Fri 4:55pm`; exits 2 when it cannot be read."""
     try:

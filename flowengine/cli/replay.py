@@ -10,11 +10,11 @@ import click
 
 from flowengine.call.journal import BadJournal, decode, encode_commands, replay
 from flowengine.call.report import report
+from flowengine.call.story import tell
 from flowengine.cli.common import cannot, settings_of_environment
 from flowengine.flow.compiler import compile_flow
 from flowengine.flow.diagnostics import FlowInvalid
 from flowengine.runtime.ports import CallRow, Entry
-from flowengine.sandbox.story import tell
 from flowengine.settings import Settings
 from flowengine.store import open_store
 

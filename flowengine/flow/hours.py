@@ -207,7 +207,8 @@ def open_minutes_after(flow: Flow, opening: Opening, at: datetime, minutes: floa
 # ---- in words ------------------------------------------------------------------------------------------------------
 
 
-def _clock_words(at: datetime) -> str:
+def clock_words(at: datetime) -> str:
+    """A time of day as one says it: "8 am", "1:30 pm"."""
     minute = f":{at.minute:02d}" if at.minute else ""
     return f"{at.hour % 12 or 12}{minute} {'am' if at.hour < 12 else 'pm'}"
 
@@ -223,28 +224,36 @@ def _day_words(day: date, today: date) -> str:
 
 def week_words(weekly: WeeklyHours) -> str:
     """A week as one would say it: "Monday to Thursday 8 am to 12 pm and 1 pm to 5 pm, Friday 8 am to 1 pm, …"."""
-    told = []
+    return ", ".join(f"{names} {spans_words(spans)}" for names, spans in _runs(weekly))
+
+
+def weekdays_words(weekly: WeeklyHours) -> str:
+    """The same without the days that have no hours; "" when none has."""
+    return ", ".join(f"{names} {spans_words(spans)}" for names, spans in _runs(weekly) if spans)
+
+
+def _runs(weekly: WeeklyHours) -> Iterator[tuple[str, tuple[Span, ...]]]:
+    """Neighbouring days with equal hours: "Monday to Thursday" and their spans."""
     for spans, run in groupby(range(7), key=lambda day: weekly.days[day]):
         days = list(run)
-        names = _DAY_NAMES[days[0]] + (f" to {_DAY_NAMES[days[-1]]}" if len(days) > 1 else "")
-        told.append(f"{names} {_spans_words(spans)}")
-    return ", ".join(told)
+        yield _DAY_NAMES[days[0]] + (f" to {_DAY_NAMES[days[-1]]}" if len(days) > 1 else ""), spans
 
 
-def _spans_words(spans: tuple[Span, ...]) -> str:
+def spans_words(spans: tuple[Span, ...]) -> str:
+    """The hours of one day: "8 am to 12 pm and 1 pm to 5 pm", "all day", "closed"."""
     if spans == (Span(0, read.DAY),):
         return "all day"
     return " and ".join(f"{_minute_words(s.start)} to {_minute_words(s.end)}" for s in spans) or "closed"
 
 
 def _minute_words(minute: int) -> str:
-    return _clock_words(datetime.min + timedelta(minutes=minute % read.DAY))
+    return clock_words(datetime.min + timedelta(minutes=minute % read.DAY))
 
 
 def next_opening_words(flow: Flow, at: datetime) -> str:
     """ "today at 1 pm", "tomorrow at 8 am", "Monday at 8 am"; "" when the office does not open within a year."""
     opens = next_opening(flow, at)
-    return f"{_day_words(opens.date(), _local(flow, at).date())} at {_clock_words(opens)}" if opens else ""
+    return f"{_day_words(opens.date(), _local(flow, at).date())} at {clock_words(opens)}" if opens else ""
 
 
 def callback_time_words(flow: Flow, department_key: str, at: datetime, *, for_message: bool = False) -> str:
@@ -257,7 +266,7 @@ def callback_time_words(flow: Flow, department_key: str, at: datetime, *, for_me
     if by is None:
         return SOON
     day = _day_words(by.date(), _local(flow, at).date())
-    return f"by {_clock_words(by)}" if day == "today" else f"{day} by {_clock_words(by)}"
+    return f"by {clock_words(by)}" if day == "today" else f"{day} by {clock_words(by)}"
 
 
 def moment(flow: Flow, text: str) -> datetime:

@@ -11,9 +11,9 @@ from datetime import datetime
 from typing import Any
 
 from flowengine.call.journal import decode, replay
+from flowengine.call.story import tell
 from flowengine.sandbox.clock import PacedLoop
 from flowengine.sandbox.scenario import Scenario, judge
-from flowengine.sandbox.story import tell
 from flowengine.sandbox.world import SPEED_WARM, Options, World, call, running
 
 BEFORE_CALL = 4.0  # seconds to open the page before the phone rings

@@ -24,15 +24,18 @@ _OUTCOMES = {
 }
 
 
-def tell(flow: Flow, replayed: Replayed) -> Iterator[str]:
-    """The lines one event adds to the story, each with its second."""
-    for who, what in _lines(flow, replayed):
+def tell(flow: Flow, replayed: Replayed, *, rehearsed: bool = False) -> Iterator[str]:
+    """The lines one event adds to the story, each with its second. In a rehearsal nobody knows what the receptionist
+    says in her own words, so the story says what she was asked to say."""
+    for who, what in _lines(flow, replayed, rehearsed):
         yield f"{replayed.event.at:7.1f} s  {who:<12} {what}"
 
 
-def _lines(flow: Flow, replayed: Replayed) -> Iterator[tuple[str, str]]:
+def _lines(flow: Flow, replayed: Replayed, rehearsed: bool) -> Iterator[tuple[str, str]]:
     yield from _happened(flow, replayed)
     for command in replayed.commands:
+        if rehearsed and isinstance(command, c.AskAgent):
+            yield flow.receptionist.name, f"(in her own words) {command.instructions.partition('. ')[0]}"
         yield from _done(flow, replayed, command)
 
 
@@ -53,7 +56,7 @@ def _happened(flow: Flow, replayed: Replayed) -> Iterator[tuple[str, str]]:
         case e.CardShown(at) if replayed.call.handoff and replayed.call.handoff.card_at == at:
             yield "card", "is on the desk"
         case e.LegAnswered(_, leg, _, _):
-            yield _person(flow, replayed, leg), "picks up and hears the briefing"
+            yield _person(flow, replayed, leg), "picks up"
         case e.StaffPressed(_, leg, key, _):
             yield _person(flow, replayed, leg), f"presses {key}" if key else "presses nothing"
         case e.LegEnded(_, leg, outcome, _):
@@ -74,8 +77,10 @@ def _done(flow: Flow, replayed: Replayed, command: c.Command) -> Iterator[tuple[
             yield "card", f"“{card['headline']}”"
         case c.PlayLine(_, text, _):
             yield flow.receptionist.name, f"“{text}” (as written)"
-        case c.MoveCaller(_, c.ConnectCaller(_, say)) if say:
+        case c.MoveCaller(_, c.ConnectCaller(_, say) | c.RecordCaller(say) | c.HangUp(say)) if say:
             yield "carrier", f"“{say}” (as written)"
+        case c.Answer(_, c.BriefStaff(leg, briefing, _)):
+            yield _person(flow, replayed, leg), f"hears “{briefing}”"
         case c.RingStaff(leg, address, seconds, _, _):
             yield "ring", f"{_person(flow, replayed, leg)} at {address}, for {seconds:.0f} s"
         case c.MoveCaller(_, c.JoinCaller()):
