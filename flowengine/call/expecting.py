@@ -6,7 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from difflib import get_close_matches
 
-from flowengine.call.rehearsal import Heard, Rehearsal
+from flowengine.call.rehearsal import Rehearsal
+from flowengine.call.scene import Heard
 from flowengine.call.state import Attempt, Handoff, handoffs
 from flowengine.call.story import tell
 from flowengine.flow.model import CallerWants, Expectation, Flow, Mood, Topic
