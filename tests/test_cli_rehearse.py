@@ -35,8 +35,8 @@ def wrong(tmp_path: Path) -> Path:
 def test_the_tests_of_both_example_flows_pass() -> None:
     done = flowengine("test", DENTAL, BILLING)
     assert done.exit_code == 0, done.output
-    assert done.stdout.count("ok  ") == 7
-    assert "7 tests, none failed" in done.stderr
+    assert done.stdout.count("ok  ") == 34
+    assert "34 tests, none failed" in done.stderr
     assert JUDGED in done.stdout
 
 
@@ -49,7 +49,7 @@ def test_a_failed_test_is_told_as_a_story_with_its_place(wrong: Path) -> None:
     lines = done.stdout.splitlines()
     arrow = next(i for i, text in enumerate(lines) if "------>" in text)
     assert "Dana at +13125550111, for 20 s" in lines[arrow - 1]
-    assert "3 tests, 1 failed" in done.stderr
+    assert "19 tests, 1 failed" in done.stderr
 
 
 def test_some_tests_by_name(wrong: Path) -> None:
@@ -64,7 +64,7 @@ def test_the_junit_report_names_each_test_and_tells_the_failed_one(wrong: Path, 
     report = tmp_path / "report.xml"
     flowengine("test", wrong, BILLING, "--junit", report)
     root = xml.parse(report).getroot()
-    assert (root.get("tests"), root.get("failures")) == ("7", "1")
+    assert (root.get("tests"), root.get("failures")) == ("34", "1")
     assert [suite.get("name") for suite in root] == [str(wrong), str(BILLING)]
     (failure,) = root.iter("failure")
     assert "it was Dana, Luis" in (failure.get("message") or "")
@@ -72,8 +72,10 @@ def test_the_junit_report_names_each_test_and_tells_the_failed_one(wrong: Path, 
 
 
 def test_coverage_names_what_no_test_reaches() -> None:
-    done = flowengine("test", DENTAL, "--coverage")
-    assert "7 of 24 rules, departments and fallbacks are reached by a test" in done.stdout
+    whole = flowengine("test", DENTAL, "--coverage")
+    assert "24 of 24 rules, departments and fallbacks are reached by a test" in whole.stdout
+    done = flowengine("test", DENTAL, "--coverage", "--run", "crown")
+    assert "2 of 24 rules, departments and fallbacks are reached by a test" in done.stdout
     assert "no test reaches rule serious_words" in done.stdout
     assert "no test reaches rule clinical_question" not in done.stdout
 

@@ -169,18 +169,29 @@ def matches_topic(
     *,
     language: str = "English",
 ) -> str | None:
-    """The alternative or the example that this turn speaks of, or None (language.md section 4, `topic`)."""
-    said = frozenset(content(turn_text, ignore_negation, language=language))
+    """The alternative or the example that this turn speaks of, or None (language.md section 4, `topic`). A topic that
+    says no itself ("cannot pay") is met by a turn that says no of the same."""
+    said = _signed(turn_text, language)
+    if ignore_negation:
+        said = frozenset((stem, denied) for stem, _ in said for denied in (True, False))
     for topic in topics:
         for alternative in alternatives(topic):
-            wanted = content(alternative, True, language=language)
+            wanted = _signed(alternative, language)
             if wanted and said.issuperset(wanted):
                 return alternative
     for example in for_example:
-        wanted = content(example, True, language=language)
+        wanted = _signed(example, language)
         if wanted and len(said.intersection(wanted)) >= min(2, len(wanted)):
             return example
     return None
+
+
+def _signed(text: str, language: str) -> frozenset[tuple[str, bool]]:
+    """Content stems, each with whether it stands in the reach of a negation."""
+    words = normalise(text)
+    denied = _denied(words)
+    kept = [(word, i in denied) for i, word in enumerate(words) if word not in STOP_WORDS]
+    return frozenset(zip(stems((word for word, _ in kept), language), (no for _, no in kept), strict=True))
 
 
 def alternatives(topic: str) -> list[str]:

@@ -90,6 +90,14 @@ def test_topics() -> None:
     assert words.alternatives("a or b, c/d") == ["a", "b", "c", "d"]
 
 
+def test_a_topic_that_says_no_is_met_by_a_turn_that_says_no() -> None:
+    assert words.matches_topic("I cannot pay this month", ["hardship", "cannot pay"]) == "cannot pay"
+    assert words.matches_topic("I can't pay", ["cannot pay"]) == "cannot pay"
+    assert words.matches_topic("The pay page shows an error", ["cannot pay"]) is None
+    assert words.matches_topic("My machine isn't working", [], ["the machine is not working"]) is not None
+    assert words.matches_topic("What a machine", [], ["the machine is not working"]) is None
+
+
 @pytest.mark.parametrize(
     "said",
     [
