@@ -38,7 +38,7 @@ from flowengine.flow.fill import fill
 from flowengine.flow.hours import office_open
 from flowengine.flow.model import CallLongerThan, Flow
 
-Asking = e.CallerReturned | e.CallerLeftRoom | e.ReferAnswered | e.DialEnded
+Asking = e.CallerReturned | e.CallerLeftRoom | e.ReferAnswered | e.DialEnded | e.MessageRecorded
 
 
 MOST_RETURNS = 4  # in a row without a word from the caller: the stream does not open

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from flowengine.call import events as e
 from flowengine.call.card import local, values, work_fields
 from flowengine.call.commands import (
     AddWork,
@@ -182,16 +183,13 @@ def _department(flow: Flow, call: Call) -> str:
 # ---- the end ---------------------------------------------------------------------------------------------------------
 
 
-def recorded(flow: Flow, call: Call, request: str, url: str, seconds: float) -> Step:
+def recorded(flow: Flow, call: Call, event: e.MessageRecorded) -> Step:
     """The carrier kept the caller's voice: work for the desk, then goodbye."""
-    if seconds > 0:
-        call, added = add_work(flow, call, "voicemail", flow.take_message.collect, recording=url)
-    else:
-        added = ()
-    return replace(call, outcome="voicemail" if seconds > 0 else "ended", phase=Phase.CLOSING), (
-        *added,
-        Answer(request, HangUp(RECORDED)),
-    )
+    added: tuple[Command, ...] = ()
+    if event.seconds > 0:
+        call, added = add_work(flow, call, "voicemail", flow.take_message.collect, recording=event.url)
+    call = replace(call, outcome="voicemail" if event.seconds > 0 else "ended", phase=Phase.CLOSING)
+    return call, (*added, Answer(event.request, HangUp(RECORDED)))
 
 
 def hang_up(flow: Flow, call: Call) -> Step:
