@@ -35,8 +35,8 @@ def wrong(tmp_path: Path) -> Path:
 def test_the_tests_of_both_example_flows_pass() -> None:
     done = flowengine("test", DENTAL, BILLING)
     assert done.exit_code == 0, done.output
-    assert done.stdout.count("ok  ") == 34
-    assert "34 tests, none failed" in done.stderr
+    assert done.stdout.count("ok  ") == 35
+    assert "35 tests, none failed" in done.stderr
     assert JUDGED in done.stdout
 
 
@@ -64,7 +64,7 @@ def test_the_junit_report_names_each_test_and_tells_the_failed_one(wrong: Path, 
     report = tmp_path / "report.xml"
     flowengine("test", wrong, BILLING, "--junit", report)
     root = xml.parse(report).getroot()
-    assert (root.get("tests"), root.get("failures")) == ("34", "1")
+    assert (root.get("tests"), root.get("failures")) == ("35", "1")
     assert [suite.get("name") for suite in root] == [str(wrong), str(BILLING)]
     (failure,) = root.iter("failure")
     assert "it was Dana, Luis" in (failure.get("message") or "")

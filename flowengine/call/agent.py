@@ -5,20 +5,22 @@ from __future__ import annotations
 import json
 from dataclasses import replace
 
-from flowengine.call import closing, handoff, listening, prompt
+from flowengine.call import closing, handoff, listening, prompt, quiet, switching, wondering
 from flowengine.call import events as e
 from flowengine.call.commands import (
     AddWork,
     AnswerTool,
 )
-from flowengine.call.prompt import ASKED, CONNECTING, SAY_NOTHING
-from flowengine.call.rules import Trigger, is_judged
+from flowengine.call.conditions import Trigger, is_judged
+from flowengine.call.prompt import ASKED, CONNECTING, NOTED, SAY_NOTHING, WAIT
+from flowengine.call.rules import applies
 from flowengine.call.saying import Step, together
 from flowengine.call.state import (
     Call,
     Phase,
 )
-from flowengine.flow.model import Flow, VoicemailStep
+from flowengine.flow import words
+from flowengine.flow.model import Field, Flow, VoicemailStep
 
 
 def agent_ready(flow: Flow, call: Call, event: e.AgentReady) -> Step:
@@ -41,11 +43,18 @@ def agent_failed(flow: Flow, call: Call, event: e.AgentFailed) -> Step:
 
 
 def without_agent(flow: Flow, call: Call) -> Step:
-    decided = listening.read_rules(flow, call, Trigger())
+    """A rule for that, or for what an answer was waited for; else the caller leaves a voicemail."""
+    decided = wondering.read_held(flow, call) if call.held else listening.read_rules(flow, call, Trigger())
     return decided or closing.perform(flow, call, VoicemailStep())
 
 
 def tool_called(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
+    """A tool of ours or the flow's; whoever waits for it is not quiet."""
+    hushed: Step = quiet.not_quiet(flow, call) if call.phase == Phase.TALKING else (call, ())
+    return together(hushed, lambda c: _tool_called(flow, c, event))
+
+
+def _tool_called(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
     match event.name:
         case prompt.TRANSFER:
             return _proposed(flow, call, event)
@@ -54,14 +63,19 @@ def tool_called(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
         case prompt.NOTE_MOOD:
             mood = _text(event, "mood")
             call = replace(call, mood=mood, mood_turns=_just_spoken(call) if mood != call.mood else call.mood_turns)
-            return together(
-                (call, (AnswerTool(event.tool_call, SAY_NOTHING),)), lambda c: listening.after_count(flow, c)
-            )
+            return _counted(flow, call, event)
         case prompt.NOTE_UNSOLVED:
-            call = replace(call, unsolved=call.unsolved + 1)
-            answer = AnswerTool(event.tool_call, '{"status": "noted"}')
-            return together((call, (answer,)), lambda c: listening.after_count(flow, c))
+            return _counted(flow, replace(call, unsolved=call.unsolved + 1), event)
+        case prompt.SWITCH_LANGUAGE:
+            return switching.switch(flow, call, event.tool_call, _text(event, "language"))
     return _flow_tool(flow, call, event)
+
+
+def _counted(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
+    """A counter moved. The receptionist goes on talking unless a rule fires."""
+    decided, commands = listening.after_count(flow, call)
+    goes_on = decided.phase == Phase.TALKING and decided.handoff is None and not (decided.held and not call.held)
+    return decided, (AnswerTool(event.tool_call, NOTED if goes_on else SAY_NOTHING), *commands)
 
 
 def _just_spoken(call: Call) -> int:
@@ -84,15 +98,20 @@ def _proposed(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
         return call, (AnswerTool(event.tool_call, refusal, is_error=True),)
     trigger = Trigger(proposed=rule, matched=matched or listening.last_said(call), text="")
     decided = listening.read_rules(flow, call, trigger, summary=summary, next_step=next_step, cut_in=False)
-    if decided is None:  # the rule fired once already
-        refusal = json.dumps(
-            {
-                "status": "refused",
-                "why": "this was tried already in this call; offer to take a message or help yourself",
-            }
-        )
+    if decided is None and call.held is not None and call.held.proposed == rule:
+        return call, (AnswerTool(event.tool_call, WAIT),)
+    if decided is None:
+        refusal = json.dumps({"status": "refused", "why": _why_not(flow, call, rule)})
         return call, (AnswerTool(event.tool_call, refusal, is_error=True),)
-    return together((call, (AnswerTool(event.tool_call, CONNECTING),)), lambda _: decided)
+    result = WAIT if decided[0].held else CONNECTING
+    return together((call, (AnswerTool(event.tool_call, result),)), lambda _: decided)
+
+
+def _why_not(flow: Flow, call: Call, key: str) -> str:
+    rule = next(r for r in flow.rules if r.key == key)
+    if applies(flow, call, rule) is not True:
+        return "this rule does not apply to this caller; help yourself or offer to take a message"
+    return "this was tried already in this call; offer to take a message or help yourself"
 
 
 def _text(event: e.ToolCalled, name: str) -> str:
@@ -103,9 +122,9 @@ def _text(event: e.ToolCalled, name: str) -> str:
 
 def _noted(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
     name, value = _text(event, "field"), _text(event, "value")[: listening.MOST_WORDS]
-    field = next((f for f in flow.receptionist.find_out if f.name == name), None)
+    field = next((f for f in prompt.notable(flow) if f.name == name), None)
     if field is None or not value:
-        known = [f.name for f in flow.receptionist.find_out]
+        known = [f.name for f in prompt.notable(flow)]
         return call, (
             AnswerTool(
                 event.tool_call,
@@ -113,14 +132,24 @@ def _noted(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
                 is_error=True,
             ),
         )
-    call = replace(call, fields={**call.fields, name: value})
-    quiet = call.phase in (Phase.ASKING, Phase.MESSAGE)
-    answer: Step = (call, (AnswerTool(event.tool_call, SAY_NOTHING if quiet else '{"status": "noted"}'),))
+    call = replace(call, fields={**call.fields, name: _as_choice(field, value)})
+    if (decided := wondering.answer_came(flow, call, name)) is not None:
+        return together((call, (AnswerTool(event.tool_call, SAY_NOTHING),)), lambda _: decided)
+    call = replace(call, held=None) if call.held and call.held.field == name else call
+    silent = call.phase in (Phase.ASKING, Phase.MESSAGE)
+    answer: Step = (call, (AnswerTool(event.tool_call, SAY_NOTHING if silent else NOTED),))
     if call.phase == Phase.ASKING:
         return together(answer, lambda c: handoff.answered(flow, c))
     if call.phase == Phase.MESSAGE:
         return together(answer, lambda c: closing.message_noted(flow, c))
     return answer
+
+
+def _as_choice(field: Field, value: str) -> str:
+    """The one choice that a value names ("a new patient" names "new"), else the value as it came."""
+    said = words.normalise(value)
+    named = [choice for choice in field.choices if words.says_phrase(value, choice) or words.normalise(choice) == said]
+    return named[0] if len(named) == 1 else value
 
 
 def _flow_tool(flow: Flow, call: Call, event: e.ToolCalled) -> Step:

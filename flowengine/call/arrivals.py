@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from flowengine.call import agent, closing, giving_up, handoff, ringing
+from flowengine.call import agent, closing, gauging, giving_up, handoff, listening, ringing
 from flowengine.call import events as e
 from flowengine.call.card import values
-from flowengine.call.closing import BACK, story_so_far
+from flowengine.call.closing import story_so_far
 from flowengine.call.commands import (
     Answer,
     CheckCaller,
@@ -25,15 +25,18 @@ from flowengine.call.commands import (
     StartTimer,
     StopTimer,
 )
+from flowengine.call.conditions import Trigger
 from flowengine.call.prompt import opening
 from flowengine.call.saying import Step, say_by_carrier, together, transfer
 from flowengine.call.state import (
     Call,
     Phase,
+    Quiet,
     Turn,
     open_attempts,
     running,
 )
+from flowengine.call.wording import BACK, ours, worded
 from flowengine.flow.fill import fill
 from flowengine.flow.hours import office_open
 from flowengine.flow.model import CallLongerThan, Flow
@@ -44,6 +47,8 @@ Asking = e.CallerReturned | e.CallerLeftRoom | e.ReferAnswered | e.DialEnded | e
 MOST_RETURNS = 4  # in a row without a word from the caller: the stream does not open
 MOST_STREAMS = 8  # a caller whose stream ends this often gets voicemail instead of another one
 BACK_SECONDS = 3.0  # for a caller whose stream ended to come back by the recovery address
+ARRIVING = Trigger(arriving=True)
+RECOGNISED = "the caller's number was recognised. Greet nobody; wait to be told what to ask."
 SORRY = (
     "We are sorry, something went wrong on our side. Please leave a message after the tone and we will call you back."
 )
@@ -61,6 +66,8 @@ def arrived(flow: Flow, call: Call, event: e.CallArrived) -> Step:
         arrives_by=event.arrives_by,
         now=event.now,
         rehearsed=event.rehearsed,
+        called_before=event.called_before,
+        language=flow.receptionist.languages[0],
         at=event.at,
         stream=1,
         heading=document,
@@ -84,11 +91,21 @@ def greet(flow: Flow, call: Call, event: e.MediaStarted) -> Step:
         return call, ()
     call = replace(call, phase=Phase.TALKING, caller_at="stream", returns=0, talking_since=call.at)
     if call.agent == "failed":
-        return agent.without_agent(flow, call)
+        return listening.read_rules(flow, call, ARRIVING) or agent.without_agent(flow, call)
+    call = replace(call, agent="starting")
+    known = listening.read_rules(flow, call, ARRIVING, cut_in=False)
+    start = opening(flow, call, "", story=RECOGNISED) if known else opening(flow, call, _greeting(flow, call))
+    hear = (start, LetAgentSpeak(True), LetAgentHear(True), *_call_timers(flow))
+    if known and known[0].held is None:
+        return together((call, hear), lambda _: known)
+    talk: Step = (replace(call, greeted=True), (*hear, *gauging.begins(flow, call)))
+    return together(talk, lambda c: known or (c, ()))
+
+
+def _greeting(flow: Flow, call: Call) -> str:
     who = flow.receptionist
     line = who.greeting if office_open(flow, call.wall()) else who.greeting_when_closed
-    start = opening(flow, call, fill(line.text, values(flow, call)))
-    return replace(call, agent="starting"), (start, LetAgentSpeak(True), LetAgentHear(True), *_call_timers(flow))
+    return fill(worded(line, call.language), values(flow, call))
 
 
 def _call_timers(flow: Flow) -> tuple[Command, ...]:
@@ -118,15 +135,17 @@ def _carry_on(flow: Flow, call: Call) -> Step:
     music: tuple[Command, ...] = (
         (PlayMusic(flow.hold.music),) if call.phase in (Phase.RINGING, Phase.CONFIRMING) else ()
     )
+    begins = gauging.begins(flow, call) if call.phase == Phase.TALKING else ()
     if call.agent == "none" and call.phase in (Phase.TALKING, Phase.RINGING, Phase.MESSAGE):
-        greeting = BACK if call.phase == Phase.TALKING else ""
+        greeting = ours(BACK, call.language) if call.phase == Phase.TALKING else ""
         return replace(call, agent="starting"), (
             opening(flow, call, greeting, story=story_so_far(call)),
             LetAgentSpeak(True),
             LetAgentHear(True),
+            *begins,
             *music,
         )
-    return call, music
+    return call, (*begins, *music)
 
 
 def stream_lost(flow: Flow, call: Call, event: e.MediaEnded) -> Step:
@@ -166,6 +185,7 @@ def restarted(flow: Flow, call: Call, event: e.EngineRestarted) -> Step:
     call = replace(
         call,
         agent="none" if call.agent in ("starting", "ready") else call.agent,
+        quiet=Quiet(),
         caller_at="lost" if call.caller_at == "stream" else call.caller_at,
     )
     timers: list[Command] = [StartTimer("back", BACK_SECONDS)] if call.caller_at == "lost" else []
@@ -178,6 +198,8 @@ def restarted(flow: Flow, call: Call, event: e.EngineRestarted) -> Step:
         StartTimer(f"ring:{a.leg}", transfer(flow, a.target.department).ring_for + ringing.RING_GRACE)
         for a in open_attempts(call)
     ]
+    if call.held is not None:
+        timers.append(StartTimer("only_if", handoff.ASKING_SECONDS))
     if call.phase == Phase.BRIDGING:
         timers.append(StartTimer("bridge", ringing.BRIDGE_SECONDS))
     return call, (*timers, *_call_timers(flow))

@@ -7,6 +7,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flowengine.call import events as e
+from flowengine.call import gauging
 from flowengine.call.card import local, values, work_fields
 from flowengine.call.commands import (
     AddWork,
@@ -24,19 +25,17 @@ from flowengine.call.commands import (
     StopTimer,
     TellAgent,
 )
-from flowengine.call.prompt import ask_for, opening, prompt
+from flowengine.call.prompt import TAKING_MESSAGE, ask_for, opening, prompt
 from flowengine.call.saying import Step, moved, say, together
 from flowengine.call.state import Call, Handoff, Phase
+from flowengine.call.wording import BACK, GOODBYE, THANKS, ours, worded
 from flowengine.flow import model
 from flowengine.flow.fill import fill
 from flowengine.flow.hours import office_open
 from flowengine.flow.model import Flow, Spoken
 
 MESSAGE_SECONDS = 30.0  # for each question while a message is taken
-THANKS = "Thank you. I've passed your message on. Goodbye."
-GOODBYE = "Thank you for calling. Goodbye."
 RECORDED = "Thank you. Goodbye."
-BACK = "I'm sorry, the line dropped for a moment. I'm back. How can I help?"
 
 
 def possible(call: Call, step: model.Step) -> model.Step:
@@ -64,29 +63,29 @@ def outcome_of(step: model.Step) -> tuple[str, str]:
 
 def perform(flow: Flow, call: Call, step: model.Step, *, repeat: str = "") -> Step:
     """Do a step that is not a department. `repeat` is said first (an emergency's sentence)."""
-    quiet: tuple[Command, ...] = (StopMusic(), LetAgentSpeak(False), PrepareLine(THANKS))
+    quiet: tuple[Command, ...] = (StopMusic(), LetAgentSpeak(False), PrepareLine(ours(THANKS, call.language)))
     match possible(call, step):
         case model.TakeMessageStep():
-            text = fill(message_line(flow, call).text, values(flow, call, for_message=True))
+            text = fill(worded(message_line(flow, call), call.language), values(flow, call, for_message=True))
             return together(
                 (replace(call, phase=Phase.MESSAGE), quiet), lambda c: say(c, f"{repeat} {text}".strip(), "message")
             )
         case model.CallbackStep():
-            text = fill(flow.callback.say.text, values(flow, call))
+            text = fill(worded(flow.callback.say, call.language), values(flow, call))
             call, added = add_work(flow, call, "callback", flow.take_message.collect)
             return together(
                 (replace(call, phase=Phase.CLOSING, outcome="callback"), (*quiet, *added)),
-                lambda c: say(c, f"{repeat} {text} {GOODBYE}".strip(), "hang_up"),
+                lambda c: say(c, f"{repeat} {text} {ours(GOODBYE, call.language)}".strip(), "hang_up"),
             )
         case model.VoicemailStep():
-            text = fill(flow.voicemail.say.text, values(flow, call))
+            text = fill(worded(flow.voicemail.say, call.language), values(flow, call))
             ended: Step = (
                 replace(call, phase=Phase.RECORDING, agent="ended" if call.agent != "failed" else "failed"),
                 (*quiet, EndAgent()),
             )
             return together(ended, lambda c: moved(c, RecordCaller(f"{repeat} {text}".strip())))
         case model.HangUpStep(spoken):
-            text = fill(spoken.text, values(flow, call))
+            text = fill(worded(spoken, call.language), values(flow, call))
             return together(
                 (replace(call, phase=Phase.CLOSING, outcome="ended"), quiet),
                 lambda c: say(c, f"{repeat} {text}".strip(), "hang_up"),
@@ -111,10 +110,10 @@ def _what_happened(flow: Flow, call: Call) -> tuple[str, str]:
 def back_to_receptionist(flow: Flow, call: Call, happened: str, ask: str) -> Step:
     """The receptionist carries on: it knows what `happened` and says what `ask` asks for."""
     call = replace(call, phase=Phase.TALKING)
-    listen = (StopMusic(), LetAgentSpeak(True), LetAgentHear(True))
+    listen = (StopMusic(), LetAgentSpeak(True), LetAgentHear(True), *gauging.begins(flow, call))
     if call.agent in ("none", "ended"):
         story = f"{happened}. {story_so_far(call)}"
-        return replace(call, agent="starting"), (*listen, opening(flow, call, BACK, story=story))
+        return replace(call, agent="starting"), (*listen, opening(flow, call, ours(BACK, call.language), story=story))
     return call, (*listen, TellAgent(prompt(flow, call, happened)), AskAgent(ask))
 
 
@@ -137,8 +136,7 @@ def message_begins(flow: Flow, call: Call) -> Step:
     call = replace(call, collecting=wanted)
     if not wanted:
         return deliver(flow, call)
-    situation = "nobody is free and you are taking a message. Ask only what is needed."
-    ready = (LetAgentSpeak(True), LetAgentHear(True), TellAgent(prompt(flow, call, situation)))
+    ready = (LetAgentSpeak(True), LetAgentHear(True), TellAgent(prompt(flow, call, TAKING_MESSAGE)))
     return together((call, ready), lambda c: _ask_next(flow, c))
 
 
@@ -163,7 +161,8 @@ def deliver(flow: Flow, call: Call) -> Step:
     """The message goes to the office, the caller is thanked, the call ends."""
     call, added = add_work(flow, call, "message", flow.take_message.collect)
     call = replace(call, phase=Phase.CLOSING, outcome="message", collecting=())
-    return together((call, (*added, StopTimer("message"), LetAgentSpeak(False))), lambda c: say(c, THANKS, "hang_up"))
+    told = ours(THANKS, call.language)
+    return together((call, (*added, StopTimer("message"), LetAgentSpeak(False))), lambda c: say(c, told, "hang_up"))
 
 
 def add_work(flow: Flow, call: Call, kind: str, fields: tuple[str, ...], **more: str) -> Step:

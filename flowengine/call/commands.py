@@ -240,6 +240,18 @@ class EndAgent:
 
 AgentCommand = StartAgent | TellAgent | AskAgent | AnswerTool | EndAgent
 
+# ---- the transcript service ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class GaugeSpeech:
+    """Whether a transcript of the caller is kept beside the receptionist, only to know how sure it is of the words:
+    `SpeechGauged` follows. Costs a session of its own; that it fails is nobody's business.
+    """
+
+    wanted: bool
+
+
 # ---- people's screens, work to do, time -----------------------------------------------------------------
 
 
@@ -293,4 +305,4 @@ class EndCall:
 DeskCommand = ShowCard | SendCard | AddWork
 SessionCommand = StartTimer | StopTimer | EndCall
 
-Command = CarrierCommand | MediaCommand | AgentCommand | DeskCommand | SessionCommand
+Command = CarrierCommand | MediaCommand | AgentCommand | GaugeSpeech | DeskCommand | SessionCommand

@@ -43,6 +43,7 @@ class CallArrived:
     arrives_by: Literal["phone", "sip"]
     now: str
     rehearsed: bool = False  # no model takes part: what it would judge, the engine's matcher decides
+    called_before: bool = False  # this number has called this flow earlier; False when that could not be found out
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,6 +154,16 @@ class CallerSaid:
 
     at: float
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class SpeechGauged:
+    """The transcript service has made out something of the caller, and how sure it is: `confidence` is the mean over
+    its words, from 0 to 1. Comes shortly before or after the `CallerSaid` of the same words.
+    """
+
+    at: float
+    confidence: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -382,6 +393,7 @@ Event = (
     | SpeechStarted
     | SpeechEnded
     | CallerSaid
+    | SpeechGauged
     | AgentSaid
     | StaffSaid
     | TranscriptGap

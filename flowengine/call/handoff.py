@@ -6,12 +6,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import zip_longest
 
-from flowengine.call import closing
+from flowengine.call import closing, quiet
 from flowengine.call.card import card, values
 from flowengine.call.commands import (
     AskAgent,
     ClearAudio,
     Command,
+    GaugeSpeech,
     LetAgentHear,
     LetAgentSpeak,
     PlayMusic,
@@ -21,21 +22,24 @@ from flowengine.call.commands import (
     StartTimer,
     StopTimer,
 )
+from flowengine.call.conditions import gauges_speech, quiet_limits, spoken_language
 from flowengine.call.giving_up import TAKEN, archive, give_up, release_all
 from flowengine.call.letting_go import release
-from flowengine.call.prompt import ask_for
+from flowengine.call.prompt import ask_for, introduce
 from flowengine.call.ringing import start_ringing
-from flowengine.call.rules import Fired, fires_once
+from flowengine.call.rules import Fired, fires_once, ring_plan
 from flowengine.call.saying import Step, say, together, transfer
 from flowengine.call.state import (
     Call,
     Handoff,
     Phase,
+    Quiet,
     Stage,
     Target,
     running,
     with_handoff,
 )
+from flowengine.call.wording import worded
 from flowengine.flow.fill import fill
 from flowengine.flow.model import (
     CallerSays,
@@ -44,7 +48,7 @@ from flowengine.flow.model import (
     Ring,
     Topic,
 )
-from flowengine.flow.routing import RingPlan, ring_list, ring_person
+from flowengine.flow.routing import RingPlan
 
 ASKING_SECONDS = 20.0  # for all questions before a hand-off (language.md section 4)
 
@@ -57,17 +61,26 @@ def decide(
 
     `cut_in` stops what the caller hears at this moment; the agent's own tool call lets it finish.
     """
-    call, cancelled = _drop_handoff(flow, call)
-    plan = _plan(flow, call, fired)
+    call, dropped = _drop_handoff(flow, call)
+    call, over = _talk_is_over(flow, call)
+    plan = ring_plan(flow, call, fired)
     handoff = _handoff(flow, call, fired, plan, summary, next_step)
     call = replace(call, handoff=handoff, spent=call.spent | {fired.rule.key} if fires_once(fired.rule) else call.spent)
     call = _note_reason(call, fired)
-    before: list[Command] = [*cancelled, ShowCard(handoff.id, card(flow, call, handoff))]
+    before: list[Command] = [*dropped, *over, ShowCard(handoff.id, card(flow, call, handoff))]
     if cut_in:
         before.append(ClearAudio())
     if flow.card.crm_webhook:
         before.append(SendCard(handoff.id, flow.card.crm_webhook, card(flow, call, handoff)))
     return together((call, tuple(before)), lambda c: _begin(flow, c))
+
+
+def _talk_is_over(flow: Flow, call: Call) -> Step:
+    """A hand-off begins: nothing that was being waited for or measured matters any more."""
+    commands: list[Command] = [StopTimer("only_if")] if call.held else []
+    commands += [quiet.STOP] if quiet_limits(flow, call) else []
+    commands += [GaugeSpeech(False)] if gauges_speech(flow, call) else []
+    return replace(call, held=None, quiet=Quiet(), confidence=None), tuple(commands)
 
 
 def _drop_handoff(flow: Flow, call: Call) -> Step:
@@ -76,12 +89,6 @@ def _drop_handoff(flow: Flow, call: Call) -> Step:
         return call, ()
     call, commands = release_all(call, "cancelled", TAKEN)
     return archive(flow, call, "cancelled", "ended", commands)
-
-
-def _plan(flow: Flow, call: Call, fired: Fired) -> RingPlan:
-    if fired.person:
-        return ring_person(flow, fired.person, call.wall(), already_rung=call.rung)
-    return ring_list(flow, fired.rule.to, call.wall(), already_rung=call.rung, rule=fired.rule)
 
 
 def _handoff(flow: Flow, call: Call, fired: Fired, plan: RingPlan, summary: str, next_step: str) -> Handoff:
@@ -96,7 +103,7 @@ def _handoff(flow: Flow, call: Call, fired: Fired, plan: RingPlan, summary: str,
         stages=stages,
         then=plan.then,
         emergency=fired.rule.emergency,
-        say=fired.rule.say.text if fired.rule.say else "",
+        say=worded(fired.rule.say, call.language) if fired.rule.say else "",
         summary=summary,
         next_step=next_step,
     )
@@ -105,11 +112,21 @@ def _handoff(flow: Flow, call: Call, fired: Fired, plan: RingPlan, summary: str,
 def _stages(flow: Flow, call: Call, plan: RingPlan) -> Iterator[Stage]:
     """Who is rung together, one after another; a person's further numbers come after the first."""
     for stage in plan.stages:
-        numbers = [list(_targets(flow, call, p, stage.department)) for p in stage.people]
-        if stage.ring == Ring.IN_ORDER:
-            yield from (Stage((t,), Ring.IN_ORDER) for person in numbers for t in person)
-        else:
-            yield from (Stage(tuple(t for t in row if t), Ring.ALL_AT_ONCE) for row in zip_longest(*numbers))
+        for people in _speakers_first(flow, call, stage.people):
+            numbers = [list(_targets(flow, call, p, stage.department)) for p in people]
+            if stage.ring == Ring.IN_ORDER:
+                yield from (Stage((t,), Ring.IN_ORDER) for person in numbers for t in person)
+            else:
+                yield from (Stage(tuple(t for t in row if t), Ring.ALL_AT_ONCE) for row in zip_longest(*numbers))
+
+
+def _speakers_first(flow: Flow, call: Call, people: tuple[str, ...]) -> tuple[tuple[str, ...], ...]:
+    """In another language than calls begin in: those who speak it, then the others; else everyone as listed."""
+    language = spoken_language(flow, call)
+    if language == flow.receptionist.languages[0]:
+        return (people,)
+    able = tuple(p for p in people if language in flow.people[p].languages)
+    return tuple(group for group in (able, tuple(p for p in people if p not in able)) if group)
 
 
 def _targets(flow: Flow, call: Call, person: str, department: str) -> Iterator[Target]:
@@ -132,7 +149,7 @@ def _begin(flow: Flow, call: Call) -> Step:
     handoff = running(call)
     if not handoff.stages:
         return give_up(flow, call)
-    if missing(flow, call) and not handoff.emergency and call.agent == "ready":
+    if missing(flow, call) and not handoff.emergency and call.agent in ("starting", "ready"):
         return _ask(flow, call)
     return announce(flow, call)
 
@@ -150,14 +167,20 @@ def missing(flow: Flow, call: Call) -> tuple[str, ...]:
     return tuple(
         f.name
         for f in flow.receptionist.find_out
-        if f.required and not call.fields.get(f.name) and f.name not in call.asked
+        if f.required and not call.fields.get(f.name) and f.name not in (*call.asked, *call.wondered)
     )
 
 
 def _ask(flow: Flow, call: Call) -> Step:
     first = missing(flow, call)[0]
-    call = replace(call, phase=Phase.ASKING, asked=(*call.asked, first))
-    return call, (LetAgentSpeak(True), AskAgent(ask_for(flow, first)), StartTimer("fields", ASKING_SECONDS))
+    asking = question(flow, call, first)
+    call = replace(call, phase=Phase.ASKING, asked=(*call.asked, first), greeted=True)
+    return call, (LetAgentSpeak(True), asking, StartTimer("fields", ASKING_SECONDS))
+
+
+def question(flow: Flow, call: Call, name: str) -> AskAgent:
+    """The receptionist asks for a field. A caller who was not greeted hears first who is asking."""
+    return AskAgent(ask_for(flow, name) if call.greeted else f"{introduce(flow)} {ask_for(flow, name)}")
 
 
 def answered(flow: Flow, call: Call) -> Step:
@@ -174,7 +197,7 @@ def announce(flow: Flow, call: Call) -> Step:
     """The hand-off line, as written; the agent is silent until it has been heard."""
     call = with_handoff(replace(call, phase=Phase.ANNOUNCING), status="announcing")
     handoff = running(call)
-    text = fill(handoff.say or transfer(flow, handoff.department).say_before.text, values(flow, call))
+    text = fill(handoff.say or worded(transfer(flow, handoff.department).say_before, call.language), values(flow, call))
     shown = (LetAgentSpeak(False), StopTimer("fields"), ShowCard(handoff.id, card(flow, call, handoff)))
     return together((call, shown), lambda c: say(c, text, then="announced"), lambda c: (c, _prepared(flow, c)))
 
@@ -182,7 +205,8 @@ def announce(flow: Flow, call: Call) -> Step:
 def _prepared(flow: Flow, call: Call) -> tuple[Command, ...]:
     """Sentences soon needed whose values are known already."""
     known = values(flow, call)
-    return tuple(PrepareLine(fill(line.text, known)) for line in (closing.message_line(flow, call), flow.callback.say))
+    lines = (closing.message_line(flow, call), flow.callback.say)
+    return tuple(PrepareLine(fill(worded(line, call.language), known)) for line in lines)
 
 
 def announced(flow: Flow, call: Call) -> Step:

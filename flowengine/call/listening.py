@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flowengine.call import events as e
-from flowengine.call import giving_up, handoff
-from flowengine.call.commands import AskAgent, StartTimer, StopTimer
-from flowengine.call.rules import Trigger, first_true
+from flowengine.call import giving_up, handoff, wondering
+from flowengine.call.commands import AskAgent, Command, StartTimer, StopTimer
+from flowengine.call.conditions import Trigger
+from flowengine.call.quiet import not_quiet
+from flowengine.call.rules import Wondering, first_true
 from flowengine.call.saying import Step, together
 from flowengine.call.state import Call, Phase, Turn
 from flowengine.flow import words
@@ -28,10 +30,13 @@ def read_rules(
     cut_in: bool = True,
     emergencies_only: bool = False,
 ) -> Step | None:
-    """The hand-off of the first true rule, or None."""
-    fired = first_true(flow, call, trigger, emergencies_only=emergencies_only)
+    """The hand-off of the first true rule, or the question on which that hangs, or None."""
+    may_ask = call.phase == Phase.TALKING and call.agent in ("starting", "ready") and not emergencies_only
+    fired = first_true(flow, call, trigger, emergencies_only=emergencies_only, may_ask=may_ask)
     if fired is None:
         return None
+    if isinstance(fired, Wondering):
+        return wondering.wonder(flow, call, fired.field, trigger, summary, next_step)
     return handoff.decide(flow, call, fired, summary=summary, next_step=next_step, cut_in=cut_in)
 
 
@@ -40,9 +45,10 @@ def heard(call: Call, text: str) -> Call:
     last = call.turns[-1] if call.turns else None
     if last and last.speaker == "caller" and call.at - last.at < TURN_GAP:
         merged = replace(last, text=f"{last.text} {text}", at=call.at)
-        return replace(call, turns=(*call.turns[:-1], merged), unclear=0)
+        return replace(call, turns=(*call.turns[:-1], merged), unclear=0, unheard=0)
     turns = (*call.turns, Turn(call.at, "caller", text))
-    return replace(call, turns=turns, caller_turns=call.caller_turns + 1, mood_turns=call.mood_turns + 1, unclear=0)
+    call = replace(call, caller_turns=call.caller_turns + 1, mood_turns=call.mood_turns + 1)
+    return replace(call, turns=turns, unclear=0, unheard=0)
 
 
 def last_said(call: Call) -> str:
@@ -58,9 +64,11 @@ def talking(flow: Flow, call: Call, event: e.CallerSaid) -> Step:
     """A final while the receptionist and the caller talk."""
     if not event.text.strip():
         return call, ()
-    call = heard(call, event.text.strip())
-    understood: Step = (call, (StopTimer("unclear"),))
-    decided = read_rules(flow, call, Trigger(text=last_said(call)))
+    confidence = call.confidence
+    call, quiet = not_quiet(flow, replace(heard(call, event.text.strip()), confidence=None))
+    gauged: tuple[Command, ...] = () if confidence is None else (StopTimer("gauged"),)
+    understood: Step = (call, (StopTimer("unclear"), *quiet, *gauged))
+    decided = read_rules(flow, call, Trigger(text=last_said(call), confidence=confidence))
     return together(understood, lambda _: decided) if decided else understood
 
 
@@ -81,7 +89,9 @@ def on_hold(flow: Flow, call: Call, event: e.CallerSaid) -> Step:
 
 
 def key_pressed(flow: Flow, call: Call, event: e.KeyPressed) -> Step:
-    return read_rules(flow, call, Trigger(key=event.key)) or (call, ())
+    call, quiet = not_quiet(flow, call)
+    decided = read_rules(flow, call, Trigger(key=event.key))
+    return together((call, quiet), lambda _: decided) if decided else (call, quiet)
 
 
 def key_on_hold(flow: Flow, call: Call, event: e.KeyPressed) -> Step:
@@ -95,14 +105,14 @@ def key_on_hold(flow: Flow, call: Call, event: e.KeyPressed) -> Step:
 
 
 def speech_ended(flow: Flow, call: Call, event: e.SpeechEnded) -> Step:
-    return call, (StartTimer("unclear", UNCLEAR_SECONDS),)
+    return replace(call, unheard=call.unheard + 1), (StartTimer("unclear", UNCLEAR_SECONDS),)
 
 
 def not_understood(flow: Flow, call: Call) -> Step:
     """Speech ended and no words came."""
     if call.phase != Phase.TALKING:
-        return call, ()
-    call = replace(call, unclear=call.unclear + 1)
+        return replace(call, unheard=0), ()
+    call = replace(call, unclear=call.unclear + max(1, call.unheard), unheard=0)
     again = AskAgent("Tell the caller kindly that you could not make out the words and ask them to say it again.")
     return read_rules(flow, call, Trigger()) or (call, (again,))
 

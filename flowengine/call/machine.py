@@ -10,13 +10,16 @@ from flowengine.call import (
     agent,
     arrivals,
     closing,
+    gauging,
     giving_up,
     handoff,
     leaving,
     legs,
     letting_go,
     listening,
+    quiet,
     ringing,
+    wondering,
 )
 from flowengine.call import events as e
 from flowengine.call.commands import (
@@ -24,6 +27,7 @@ from flowengine.call.commands import (
     EndAgent,
     HangUp,
     RecordCaller,
+    StartTimer,
 )
 from flowengine.call.saying import Step, moved, together
 from flowengine.call.state import (
@@ -33,6 +37,9 @@ from flowengine.call.state import (
 from flowengine.flow.model import Flow
 
 Handler = Callable[[Flow, Call, Any], Step]
+
+RULE_AGAIN = 4.0  # seconds after which a timed rule is looked at again while the caller is being handed over
+WITH_US = (Phase.ASKING, Phase.ANNOUNCING, Phase.CONFIRMING, Phase.RINGING, Phase.BRIDGING, Phase.RETURNING)
 
 
 def step(flow: Flow, call: Call, event: e.Event) -> Step:
@@ -79,14 +86,26 @@ def timer_fired(flow: Flow, call: Call, event: e.TimerFired) -> Step:
             return leaving.hung_up(flow, call, event)
         case "goodbye" if call.phase == Phase.CONNECTED:
             return moved(call, HangUp())
+        case "gauged":
+            return gauging.never_worded(flow, call)
+        case "quiet":
+            return quiet.timer(flow, call)
+        case "only_if":
+            return wondering.no_answer_came(flow, call)
         case "rule" if call.phase == Phase.TALKING:
             return listening.after_count(flow, call)
+        case "rule" if call.handoff is not None and call.phase in WITH_US:  # the caller may yet come back to talk
+            return call, (StartTimer(event.timer, RULE_AGAIN),)
     return call, ()
 
 
 TRANSITIONS: dict[tuple[Phase, type], Handler] = {
     (Phase.ARRIVING, e.MediaStarted): arrivals.greet,
+    (Phase.TALKING, e.SpeechStarted): quiet.speech_started,
     (Phase.TALKING, e.SpeechEnded): listening.speech_ended,
+    (Phase.TALKING, e.SpeechGauged): gauging.gauged,
+    (Phase.TALKING, e.ReplyStarted): quiet.reply_started,
+    (Phase.TALKING, e.ReplyHeard): quiet.reply_heard,
     (Phase.TALKING, e.CallerSaid): listening.talking,
     (Phase.TALKING, e.KeyPressed): listening.key_pressed,
     (Phase.ASKING, e.CallerSaid): listening.in_handoff,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flowengine.call.commands import AgentTool, StartAgent
-from flowengine.call.rules import is_judged
+from flowengine.call.conditions import is_judged, spoken_language
 from flowengine.call.state import Call
 from flowengine.flow.hours import closed_because, next_opening_words, office_open, week_words
 from flowengine.flow.model import (
@@ -24,9 +24,14 @@ TRANSFER = "transfer_to_human"
 NOTE_ANSWER = "note_answer"
 NOTE_MOOD = "note_mood"
 NOTE_UNSOLVED = "note_unsolved"
+SWITCH_LANGUAGE = "switch_language"
 
+NOTED = '{"status": "noted"}'
 SAY_NOTHING = '{"status": "noted", "do": "say nothing"}'
 ASKED = '{"status": "connecting", "do": "say nothing more, wait for the answer to your question"}'
+WAIT = '{"status": "wait", "do": "say nothing more, a question comes first"}'
+ON_HOLD = "staff are being rung and the caller is holding. If the caller speaks, answer in one short sentence."
+TAKING_MESSAGE = "nobody is free and you are taking a message. Ask only what is needed."
 CONNECTING = '{"status": "connecting", "do": "say nothing, the caller is being told"}'
 
 
@@ -49,7 +54,8 @@ def prompt(flow: Flow, call: Call, situation: str = "") -> str:
 def _lines(flow: Flow, call: Call, situation: str) -> Iterator[str]:
     who = flow.receptionist
     yield f"You are {who.name}, the automated receptionist of {flow.office.name}, on the telephone."
-    yield f"Speak {who.languages[0]}."
+    yield f"Speak {spoken_language(flow, call)}."
+    yield from _other_languages(flow, call)
     if who.manner:
         yield f"Manner: {who.manner}"
     if who.may_help_with:
@@ -66,10 +72,19 @@ def _lines(flow: Flow, call: Call, situation: str) -> Iterator[str]:
     if _moods(flow):
         yield f"When the caller's mood changes to or from one of these, call {NOTE_MOOD}: {', '.join(_moods(flow))}."
     yield f"When you tried to help and it did not solve the caller's problem, call {NOTE_UNSOLVED}."
-    wanted = ", ".join(f"{f.name} ({_kind(f)})" for f in who.find_out)
+    wanted = ", ".join(f"{f.name} ({_kind(f)})" for f in notable(flow))
     yield f"When the caller tells you one of these, call {NOTE_ANSWER}: {wanted}."
     if situation:
         yield f"Now: {situation}"
+
+
+def _other_languages(flow: Flow, call: Call) -> Iterator[str]:
+    others = [name for name in flow.receptionist.languages if name != spoken_language(flow, call)]
+    if others:
+        yield (
+            f"When the caller speaks or asks for {' or '.join(others)}, call {SWITCH_LANGUAGE} at once and say nothing "
+            "yourself."
+        )
 
 
 def _open_now(flow: Flow, call: Call) -> str:
@@ -104,12 +119,11 @@ def engine_tools(flow: Flow) -> Iterator[AgentTool]:
     judged = [rule.key for rule in flow.rules if is_judged(rule)]
     if judged:
         yield AgentTool(TRANSFER, _transfer_description(flow), _transfer_parameters(judged))
-    if flow.receptionist.find_out:
-        names = [f.name for f in flow.receptionist.find_out]
+    if notable(flow):
+        names = [f.name for f in notable(flow)]
         yield AgentTool(
             NOTE_ANSWER,
-            "Note something the caller told you. "
-            + "; ".join(f"{f.name}: {_kind(f)}" for f in flow.receptionist.find_out),
+            "Note something the caller told you. " + "; ".join(f"{f.name}: {_kind(f)}" for f in notable(flow)),
             _object({"field": {"type": "string", "enum": names}, "value": {"type": "string"}}),
         )
     if moods := _moods(flow):
@@ -118,7 +132,19 @@ def engine_tools(flow: Flow) -> Iterator[AgentTool]:
             "Note the caller's mood when it changes.",
             _object({"mood": {"type": "string", "enum": [*moods, "calm"]}}),
         )
+    if len(flow.receptionist.languages) > 1:
+        yield AgentTool(
+            SWITCH_LANGUAGE,
+            "Go on in the language the caller speaks or asks for.",
+            _object({"language": {"type": "string", "enum": list(flow.receptionist.languages)}}),
+        )
     yield AgentTool(NOTE_UNSOLVED, "Note that an attempt to help did not solve the caller's problem.", _object({}))
+
+
+def notable(flow: Flow) -> tuple[Field, ...]:
+    """What can be noted of the caller: what is found out, and what a message collects beside."""
+    known = {f.name: f for f in flow.receptionist.find_out}
+    return (*known.values(), *(Field(name) for name in flow.take_message.collect if name not in known))
 
 
 def _transfer_description(flow: Flow) -> str:
@@ -169,6 +195,12 @@ def _keyterms(flow: Flow) -> tuple[str, ...]:
     """Names the recogniser should know; the vendor takes 100 (assemblyai.md 1.5)."""
     names = (flow.office.name, *(p.name for p in flow.people.values() if p.callers_may_ask_for))
     return tuple(dict.fromkeys(names))[:100]
+
+
+def introduce(flow: Flow) -> str:
+    """Instructions for the first words to a caller nobody has greeted."""
+    who = flow.receptionist
+    return f"Begin with: this is {who.name}, the automated receptionist of {flow.office.name}."
 
 
 def ask_for(flow: Flow, name: str) -> str:

@@ -90,6 +90,7 @@ class _Rehearsal:
             arrives_by=flow.office.calls_arrive_by,
             now=self.scene.now.isoformat(),
             rehearsed=True,
+            called_before=test.called_before,
         )
 
     def _settled(self) -> bool:

@@ -27,7 +27,7 @@ from flowengine.call.commands import (
     TellAgent,
 )
 from flowengine.call.giving_up import CALLER_GONE, NOT_CONNECTED, TAKEN, give_up, release_all, stop_hold
-from flowengine.call.prompt import prompt
+from flowengine.call.prompt import ON_HOLD, prompt
 from flowengine.call.saying import Step, moved, say, together, transfer
 from flowengine.call.state import (
     Attempt,
@@ -40,6 +40,7 @@ from flowengine.call.state import (
     with_attempt,
     with_handoff,
 )
+from flowengine.call.wording import worded
 from flowengine.flow.fill import fill
 from flowengine.flow.model import (
     Briefing,
@@ -54,9 +55,8 @@ BRIEFING_SECONDS = 15.0  # beyond `accept_within`, for the briefing itself
 def start_ringing(flow: Flow, call: Call) -> Step:
     """Staff are rung while the caller holds with the receptionist."""
     call = replace(call, phase=Phase.RINGING)
-    situation = "staff are being rung and the caller is holding. If the caller speaks, answer in one short sentence."
     hold = (
-        TellAgent(prompt(flow, call, situation)),
+        TellAgent(prompt(flow, call, ON_HOLD)),
         LetAgentSpeak(True),
         PlayMusic(flow.hold.music),
         StartTimer("hold", transfer(flow, running(call).department).longest_wait),
@@ -97,7 +97,7 @@ def _ring_one(flow: Flow, call: Call, target: Target) -> tuple[Call, list[Comman
 
 
 def _prepare_update(flow: Flow, call: Call) -> PrepareLine:
-    return PrepareLine(fill(flow.hold.update_says.text, values(flow, call)))
+    return PrepareLine(fill(worded(flow.hold.update_says, call.language), values(flow, call)))
 
 
 def show(flow: Flow, call: Call, status: str) -> Step:
@@ -110,7 +110,8 @@ def update(flow: Flow, call: Call) -> Step:
     again: Step = (call, (StartTimer("update", flow.hold.update_every),))
     if not ringing_names(flow, running(call)) or call.line:
         return again
-    return together(again, lambda c: say(c, fill(flow.hold.update_says.text, values(flow, c)), then="hold"))
+    text = fill(worded(flow.hold.update_says, call.language), values(flow, call))
+    return together(again, lambda c: say(c, text, then="hold"))
 
 
 def brief(flow: Flow, call: Call, leg: str, request: str) -> Step:

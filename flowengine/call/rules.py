@@ -4,43 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
-from typing import assert_never
 
-from flowengine.call.state import Call
+from flowengine.call.conditions import A_PERSON, Trigger, matched, spoken_language
+from flowengine.call.state import Call, handoffs
 from flowengine.flow import words
-from flowengine.flow.model import (
-    CallerSays,
-    CallerWants,
-    CallLongerThan,
-    ConfidenceBelow,
-    Flow,
-    KeyPressedIs,
-    KnownCaller,
-    Mood,
-    NotSolvedAfter,
-    NotUnderstood,
-    Person,
-    QuietFor,
-    ReceptionistFails,
-    Rule,
-    SameQuestionAgain,
-    ToDepartment,
-    Topic,
-    TurnsMoreThan,
-)
+from flowengine.flow.model import CallerSays, CallerWants, Flow, KeyPressedIs, Person, Rule, ToDepartment
+from flowengine.flow.routing import RingPlan, ring_list, ring_person
+
+__all__ = ["A_PERSON", "PERSON_BY_NAME", "Fired", "Wondering", "applies", "fires_once", "first_true", "ring_plan"]
 
 PERSON_BY_NAME = "person_by_name"
-A_PERSON = "to speak with a person"
-
-
-@dataclass(frozen=True, slots=True)
-class Trigger:
-    """What just happened, as the rules see it: words, a key, or the model's proposal."""
-
-    text: str = ""
-    key: str = ""
-    proposed: str = ""  # the rule the model named
-    matched: str = ""  # what the model said it matched
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,19 +25,84 @@ class Fired:
     person: str = ""
 
 
-def first_true(flow: Flow, call: Call, trigger: Trigger, *, emergencies_only: bool = False) -> Fired | None:
-    """The first rule, from the top, that is true now; during a hand-off only emergencies are read."""
+@dataclass(frozen=True, slots=True)
+class Wondering:
+    """A rule is true, but whether it counts for this caller hangs on a field nobody has told us yet."""
+
+    rule: Rule
+    field: str
+
+
+def first_true(
+    flow: Flow, call: Call, trigger: Trigger, *, emergencies_only: bool = False, may_ask: bool = False
+) -> Fired | Wondering | None:
+    """The first rule, from the top, that is true now; during a hand-off only emergencies are read, and none that is
+    no more urgent than the one under way. `may_ask`: an unknown field of an `only_if` can be asked for now."""
     for rule in rules_in_order(flow):
         if emergencies_only and not rule.emergency:
             continue
-        if rule.key == PERSON_BY_NAME:
-            fired = _person_by_name(flow, call, rule, trigger)
-        else:
-            matched = "" if rule.key in call.spent else _matched(call, rule, trigger)
-            fired = Fired(rule, matched) if matched else None
-        if fired:
+        if call.handoff is not None and call.handoff.emergency and call.handoff.rule == rule.key:
+            return None
+        fired = _fired(flow, call, rule, trigger)
+        if fired is None or (has_fired(call, rule) and not ring_plan(flow, call, fired).stages):
+            continue
+        counts = applies(flow, call, rule)
+        if counts:
             return fired
+        if counts is None and may_ask and (field := unknown_field(call, rule)):
+            return Wondering(rule, field)
     return None
+
+
+def _fired(flow: Flow, call: Call, rule: Rule, trigger: Trigger) -> Fired | None:
+    if rule.key == PERSON_BY_NAME:
+        return _person_by_name(flow, call, rule, trigger)
+    found = "" if rule.key in call.spent else matched(flow, call, rule, trigger)
+    return Fired(rule, found) if found else None
+
+
+def has_fired(call: Call, rule: Rule) -> bool:
+    """Whether the rule has fired in this call: then it does so again only while somebody is left to ring."""
+    return any(handoff.rule == rule.key for handoff in handoffs(call))
+
+
+def ring_plan(flow: Flow, call: Call, fired: Fired) -> RingPlan:
+    """Who is rung for a rule that fires now, without those this call has rung already."""
+    if fired.person:
+        return ring_person(flow, fired.person, call.wall(), already_rung=call.rung)
+    return ring_list(flow, fired.rule.to, call.wall(), already_rung=call.rung, rule=fired.rule)
+
+
+# ---- only_if ---------------------------------------------------------------------------------------------------------
+
+
+def applies(flow: Flow, call: Call, rule: Rule) -> bool | None:
+    """Whether the rule's `only_if` is so; None while a field it reads is unknown."""
+    answers = [_is_so(flow, call, name, wanted) for name, wanted in rule.only_if.items()]
+    return False if False in answers else None if None in answers else True
+
+
+def _is_so(flow: Flow, call: Call, name: str, wanted: str) -> bool | None:
+    match name:
+        case "dialled":
+            return _same(wanted, flow.office.phone_numbers.get(call.dialled, "")) or _number(wanted) == call.dialled
+        case "language":
+            return _same(wanted, spoken_language(flow, call))
+    return _same(wanted, call.fields[name]) if call.fields.get(name) else None
+
+
+def _same(one: str, other: str) -> bool:
+    return " ".join(one.split()).casefold() == " ".join(other.split()).casefold()
+
+
+def _number(text: str) -> str:
+    return "".join(c for c in text if c in "+0123456789")
+
+
+def unknown_field(call: Call, rule: Rule) -> str:
+    """The first field the rule's `only_if` reads that nobody told us and nobody was asked for, else ""."""
+    fields = (name for name in rule.only_if if name not in ("dialled", "language"))
+    return next((f for f in fields if not call.fields.get(f) and f not in (*call.wondered, *call.asked)), "")
 
 
 def rules_in_order(flow: Flow) -> Iterator[Rule]:
@@ -84,68 +122,11 @@ def wants_a_person(rule: Rule) -> bool:
     return isinstance(rule.condition, CallerWants) and A_PERSON in rule.condition.wants
 
 
-def is_judged(rule: Rule) -> bool:
-    """Whether the model may propose this rule."""
-    return isinstance(rule.condition, Topic | CallerWants)
-
-
 def fires_once(rule: Rule) -> bool:
     """Counted, timed and judged rules fire once a call; phrases, requests for a person and keys fire again."""
     return not (
         isinstance(rule.condition, CallerSays | KeyPressedIs) or wants_a_person(rule) or rule.key == PERSON_BY_NAME
     )
-
-
-def _matched(call: Call, rule: Rule, trigger: Trigger) -> str:
-    """What makes the rule true, or "" when it is not."""
-    if is_judged(rule) and trigger.proposed == rule.key:
-        return trigger.matched or trigger.text or rule.key
-    match rule.condition:
-        case CallerSays(phrases):
-            return next((p for p in phrases if words.says_phrase(trigger.text, p)), "")
-        case Topic(topics, examples):
-            if rule.receptionist_may_answer and not call.rehearsed:
-                return ""  # live, the model names it
-            return words.matches_topic(trigger.text, topics, examples, not rule.receptionist_may_answer) or ""
-        case CallerWants(wants, examples):
-            if A_PERSON in wants and trigger.text and words.wants_person(trigger.text):
-                return trigger.text
-            if not call.rehearsed:
-                return ""  # live, the model names the other wishes
-            others = (w for w in wants if w != A_PERSON)
-            return words.matches_topic(trigger.text, others, examples) or ""
-        case Mood(moods, turns):
-            return call.mood if call.mood in moods and call.mood_turns >= turns else ""
-        case NotSolvedAfter(tries):
-            return _counted(call.unsolved, tries, "tries")
-        case SameQuestionAgain(times):
-            return _counted(times_asked(call), times, "times")
-        case NotUnderstood(turns):
-            return _counted(call.unclear, turns, "turns not understood")
-        case CallLongerThan(seconds):
-            talked = call.at - call.talking_since if call.talking_since is not None else 0.0
-            return f"{talked:.0f} seconds" if talked >= seconds else ""
-        case TurnsMoreThan(turns):
-            return f"{call.caller_turns} turns" if call.caller_turns > turns else ""
-        case KeyPressedIs(keys):
-            return trigger.key if trigger.key in keys else ""
-        case ReceptionistFails():
-            return "the receptionist failed" if call.agent == "failed" else ""
-        case ConfidenceBelow() | QuietFor() | KnownCaller():
-            return ""  # `validate` says so: not-yet
-        case _:
-            assert_never(rule.condition)
-
-
-def _counted(count: int, limit: int, what: str) -> str:
-    return f"{count} {what}" if count >= limit else ""
-
-
-def times_asked(call: Call) -> int:
-    """How often the caller's latest question was asked in total (content overlap of at least a half)."""
-    asked = [frozenset(words.content(t.text)) for t in call.turns if t.speaker == "caller"]
-    asked = [content for content in asked if len(content) >= 2]
-    return sum(words.overlap(asked[-1], content) >= 0.5 for content in asked) if asked else 0
 
 
 def _person_by_name(flow: Flow, call: Call, rule: Rule, trigger: Trigger) -> Fired | None:

@@ -29,21 +29,32 @@ class ScriptedCaller:
         self.script = list(scene.test.caller)
         self.stream = 0
         self._speech: Due | None = None  # the end of what is being said
+        self._begin: Due | None = None  # and its beginning
         self._speech_from = self._speech_until = 0.0
         self._greeting = ""
         self._tools = count(1)
+        self._replies = count(1)
+        self._speaks_another = bool(scene.test.language)
 
     # ---- the ear ----------------------------------------------------------------------------------------------------
 
     def greeted(self, text: str) -> None:
         """The receptionist's first words; how much of them was heard becomes known when they end."""
         self._greeting = text
+        reply = self._reply_begins(self.scene.at)
 
         def over() -> None:
             self._greeting = ""
             self.scene.send(e.AgentSaid(self.scene.at, text))
+            self.scene.send(e.ReplyHeard(self.scene.at, reply))
 
         self.told(text, over)
+
+    def _reply_begins(self, at: float) -> str:
+        """One reply of the receptionist, and that it has begun by then."""
+        reply = f"r{next(self._replies)}"
+        self._begin = self.scene.later(at - self.scene.at, lambda: self.scene.send(e.ReplyStarted(at, reply)))
+        return reply
 
     def told(self, text: str, then: Callable[[], None], *, queued: bool = False) -> None:
         """A sentence as written; `then` follows its end. A queued one waits for what is being said."""
@@ -57,7 +68,8 @@ class ScriptedCaller:
             return
         begins = max(self.scene.at, self._speech_until) + THINKING
         self.scene.hears(begins, OWN_WORDS, "own words", instructions)
-        self._spoken(begins, OWN_WORDS, lambda: None)
+        reply = self._reply_begins(begins)
+        self._spoken(begins, OWN_WORDS, lambda: self.scene.send(e.ReplyHeard(self.scene.at, reply)))
 
     def _spoken(self, begins: float, seconds: float, then: Callable[[], None]) -> None:
         self._speech_from, self._speech_until = begins, begins + seconds
@@ -66,6 +78,7 @@ class ScriptedCaller:
     def hushed(self) -> None:
         """What has not been heard yet never will be."""
         drop(self._speech)
+        drop(self._begin)
         if self._greeting:
             text, self._greeting = self._greeting, ""
             self.scene.later(0.0, lambda: self.scene.send(e.AgentSaid(self.scene.at, text, interrupted=True)))
@@ -137,6 +150,9 @@ class ScriptedCaller:
         if not self.script or self.scene.over:
             return
         wait = self._until_turn(self.script[0])
+        if not wait and self._speaks_another:
+            self._speaks_another, wait = False, 0.5
+            self._noted(prompt.SWITCH_LANGUAGE, language=self.scene.test.language)
         self.scene.later(wait or self._acts(self.script.pop(0)), self.turn)
 
     def _until_turn(self, line: Line) -> float:
@@ -176,6 +192,8 @@ class ScriptedCaller:
             self._noted(prompt.NOTE_MOOD, mood=line.mood)
         if text:
             scene.send(e.SpeechStarted(scene.at))
+            if line.confidence is not None:
+                scene.send(e.SpeechGauged(scene.at, line.confidence / 100))
             scene.send(e.CallerSaid(scene.at, text))
         answers = dict(line.answers)
         if text and not answers and open_question and open_question == self._open_question():
@@ -193,6 +211,8 @@ class ScriptedCaller:
         """The field that the receptionist is asking for."""
         call = self.scene.call
         match call.phase:
+            case Phase.TALKING if call.held:
+                return call.held.field
             case Phase.ASKING:
                 return next((name for name in call.asked if not call.fields.get(name)), "")
             case Phase.MESSAGE if call.collecting:

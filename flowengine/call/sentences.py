@@ -4,30 +4,35 @@ phrasebook renders them when the flow is loaded.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
-from flowengine.call.closing import GOODBYE, THANKS
+from flowengine.call.wording import FILLER, GOODBYE, THANKS, ours, worded
 from flowengine.flow.fill import fill
 from flowengine.flow.hours import (
     callback_time_words,
     closed_because,
     next_opening_words,
 )
-from flowengine.flow.model import Flow, HangUpStep
+from flowengine.flow.model import Flow, HangUpStep, Spoken
 
-FILLER = "One moment, please."  # when an answer takes long
+__all__ = ["FILLER", "fixed_sentences"]
 
 
 def fixed_sentences(flow: Flow, now: datetime) -> tuple[str, ...]:
     """Every fixed sentence whose values are known at `now`, each once. Times
     in words may change; those are rendered anew.
     """
-    return tuple(dict.fromkeys(_sentences(flow, now.astimezone(ZoneInfo(flow.office.timezone)))))
+    local = now.astimezone(ZoneInfo(flow.office.timezone))
+    languages = flow.receptionist.languages
+    return tuple(dict.fromkeys(text for language in languages for text in _sentences(flow, local, language)))
 
 
-def _sentences(flow: Flow, now: datetime) -> Iterator[str]:
+def _sentences(flow: Flow, now: datetime, language: str) -> Iterator[str]:
+    def say(line: Spoken, known: Mapping[str, str]) -> str:
+        return fill(worded(line, language), known)
+
     office = {
         "office": flow.office.name,
         "receptionist": flow.receptionist.name,
@@ -36,19 +41,19 @@ def _sentences(flow: Flow, now: datetime) -> Iterator[str]:
     }
     for department in flow.departments.values():
         own = {**office, "department": department.say_as}
-        yield fill(department.transfer.say_before.text, own)
+        yield say(department.transfer.say_before, own)
         for rule in flow.rules:
             if rule.say:
-                yield fill(rule.say.text, own)
+                yield say(rule.say, own)
         for member in department.people:
-            yield fill(flow.hold.update_says.text, {**own, "person": flow.people[member.person].name})
+            yield say(flow.hold.update_says, {**own, "person": flow.people[member.person].name})
         for step in department.if_no_one_answers:
             if isinstance(step, HangUpStep):
-                yield fill(step.say.text, own)
+                yield say(step.say, own)
         by_message = {**own, "callback_time": callback_time_words(flow, department.key, now, for_message=True)}
-        yield fill(flow.take_message.say.text, by_message)
-        yield fill(flow.take_message.say_when_closed.text, by_message)
+        yield say(flow.take_message.say, by_message)
+        yield say(flow.take_message.say_when_closed, by_message)
         promised = {**own, "callback_time": callback_time_words(flow, department.key, now, for_message=False)}
-        yield f"{fill(flow.callback.say.text, promised)} {GOODBYE}"
-    yield THANKS
-    yield FILLER
+        yield f"{say(flow.callback.say, promised)} {ours(GOODBYE, language)}"
+    yield ours(THANKS, language)
+    yield ours(FILLER, language)

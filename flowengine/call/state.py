@@ -121,6 +121,32 @@ class PendingLine:
 
 
 @dataclass(frozen=True, slots=True)
+class Quiet:
+    """How long nobody has said anything, for `quiet_for`: `counted` seconds and those since call second `since`, which
+    is None while it is not the caller who is quiet."""
+
+    reply: str = ""  # the receptionist's latest reply: its end is when counting begins
+    since: float | None = None
+    counted: float = 0.0
+    asked: bool = False  # whether the caller is still there
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """What a rule was about to fire on, held until the caller has answered what its `only_if` asks about."""
+
+    field: str
+    text: str = ""
+    key: str = ""
+    proposed: str = ""
+    matched: str = ""
+    confidence: float | None = None
+    arriving: bool = False
+    summary: str = ""
+    next_step: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Call:
     """One caller's whole visit."""
 
@@ -131,6 +157,9 @@ class Call:
     arrives_by: Literal["phone", "sip"] = "phone"
     now: str = ""  # wall time of the beginning, ISO 8601
     rehearsed: bool = False  # what the model would judge, the engine's matcher decides
+    called_before: bool = False
+    language: str = ""  # the language spoken now, as the flow names it
+    greeted: bool = False  # the caller has been told who answers
     at: float = 0.0  # when the last event happened
     phase: Phase = Phase.ARRIVING
     caller_at: CallerAt = "arriving"
@@ -144,10 +173,15 @@ class Call:
     caller_turns: int = 0
     spent: frozenset[str] = frozenset()  # rules that fire once a call and did
     unclear: int = 0
+    unheard: int = 0  # ends of speech of which the words may still come
     mood: str = ""
     mood_turns: int = 0
     unsolved: int = 0
     asked: tuple[str, ...] = ()  # fields asked for, in order
+    wondered: tuple[str, ...] = ()  # fields asked for because of an `only_if`
+    held: Held | None = None
+    quiet: Quiet = Quiet()
+    confidence: float | None = None  # of what is being said, until its words are final
     tools_run: tuple[str, ...] = ()
     rung: tuple[str, ...] = ()  # people rung in this call
     phones_rung: int = 0

@@ -17,7 +17,11 @@ COMMANDS: dict[str, str] = {
     "validate": "validate:validate",
     "test": "test:test_command",
     "route": "route:route",
+    "explain": "explain:explain",
+    "graph": "graph:graph",
     "diff": "diff:diff",
+    "show": "show:show",
+    "new": "new:new",
     "schema": "schema:schema",
     "replay": "replay:replay_command",
 }

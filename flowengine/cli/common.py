@@ -42,6 +42,11 @@ def beside(file: str) -> Callable[[str], str]:
     return lambda name: (Path(file).parent / name).read_text("utf-8")
 
 
+def bytes_beside(file: str) -> Callable[[str], bytes]:
+    """The same for files that are no text: hold music."""
+    return lambda name: (Path(file).parent / name).read_bytes()
+
+
 def compiled_with_text(file: str) -> tuple[Flow, str]:
     """The flow in a file and its text; one that has errors is printed, and the program exits 2."""
     text = text_of(file)

@@ -15,13 +15,15 @@ from flowengine.flow.check_places import (
     SPOKEN_PLACES,
     STEP_PLACES,
     fields,
+    mended,
+    piece,
     spoken,
     unknown,
 )
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document
+from flowengine.flow.likeness import certain, nearest
 from flowengine.flow.model import Path
-from flowengine.flow.schema import nearest
 
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
@@ -34,19 +36,19 @@ def known_department(doc: Document, _today: date | None) -> Iterator[Diagnostic]
     for place in STEP_PLACES:
         for path, value in doc.each(*place):
             if isinstance(value, str) and value not in names and value not in STEPS:
-                if nearest(value, list(STEPS)) and not nearest(value, list(names)):
-                    yield doc.diagnose(
-                        path,
-                        "unknown-department",
-                        f"{value!r} is neither a department nor a step",
-                        f"did you mean {nearest(value, list(STEPS))!r}?",
-                    )
-                else:
-                    yield unknown(doc, path, "department", value, names)
+                yield _unknown_step(doc, path, value, names)
     for place in (("tools", "*", "sends_to"), ("tests", "*", "expect", "department")):
         for path, value in doc.each(*place):
             if value not in names:
                 yield unknown(doc, path, "department", value, names)
+
+
+def _unknown_step(doc: Document, path: Path, value: str, names: Collection[str]) -> Diagnostic:
+    if nearest(value, list(names)) or not nearest(value, list(STEPS)):
+        return unknown(doc, path, "department", value, names)
+    said = f"{value[:60]!r} is neither a department nor a step"
+    help = f"did you mean {nearest(value, list(STEPS))!r}?"
+    return doc.diagnose(path, "unknown-department", said, help, fix=mended(doc, path, value, [*names, *STEPS]))
 
 
 def known_person(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
@@ -101,13 +103,12 @@ def known_placeholder(doc: Document, _today: date | None) -> Iterator[Diagnostic
 def _placeholders(doc: Document, path: Path, text: str, known: Collection[str]) -> Iterator[Diagnostic]:
     for name in dict.fromkeys(_PLACEHOLDER.findall(text)):
         if name not in known:
-            near = nearest(name, list(known))
-            yield doc.diagnose(
-                path,
-                "unknown-placeholder",
-                f"nothing fills {{{name}}} here" + (f", did you mean {{{near}}}?" if near else ""),
-                f"known here: {', '.join('{' + k + '}' for k in known)}",
-            )
+            near, meant = nearest(name, list(known)), certain(name, known)
+            where = piece(doc, path, f"{{{name}}}")
+            said = f"nothing fills {{{name}}} here" + (f", did you mean {{{near}}}?" if near else "")
+            help = f"known here: {', '.join('{' + k + '}' for k in known)}"
+            fix = f"{{{meant}}}" if meant and where else None
+            yield doc.at(where or doc.extent(path), "unknown-placeholder", said, help, fix=fix)
 
 
 def known_language(doc: Document, _today: date | None) -> Iterator[Diagnostic]:

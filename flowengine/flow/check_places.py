@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator
+from dataclasses import replace
 
 from flowengine.flow.build import USUAL_FIELDS
 from flowengine.flow.diagnostics import Diagnostic
-from flowengine.flow.document import Document
+from flowengine.flow.document import Document, Extent
+from flowengine.flow.likeness import certain, nearest
 from flowengine.flow.model import Path
-from flowengine.flow.schema import nearest
 
 MOST_LISTED = 12
 Places = tuple[tuple[str, ...], ...]
@@ -52,10 +54,28 @@ def unknown(
     """`no department 'frontdesk'; this flow has front_desk, clinical`, with the nearest name as the help."""
     near = nearest(name, list(known))
     listed = [*known][:MOST_LISTED] + ["…"] * (len(known) > MOST_LISTED)
-    said = f"no {what} {name!r}; this flow has {', '.join(listed) or 'none'}"
+    said = f"no {what} {name[:60]!r}; this flow has {', '.join(listed) or 'none'}"
+    help = f"did you mean {near!r}?" if near else ""
     return doc.diagnose(
-        path, f"unknown-{what.replace(' ', '-')}", said, f"did you mean {near!r}?" if near else "", key=key
+        path, f"unknown-{what.replace(' ', '-')}", said, help, key=key, fix=mended(doc, path, name, known, key=key)
     )
+
+
+def mended(doc: Document, path: Path, name: str, known: Collection[str], *, key: bool = False) -> str | None:
+    """What the name at a path becomes, where only one known name can be meant and it can stand there as it is."""
+    meant = certain(name, known)
+    stands = doc.extent(path, key=key) == (doc.keys if key else doc.values).get(path)
+    return meant if stands and re.fullmatch(r"[^\W\d][\w.'-]*( [\w.'-]+)*", meant) else None
+
+
+def piece(doc: Document, path: Path, text: str) -> Extent | None:
+    """Where a piece of a value stands in its line; None when it is not there as it is, or there more than once."""
+    source = doc.source(path)
+    if source.count(text) != 1:
+        return None
+    whole = doc.values[path]
+    start = whole.column + source.index(text)
+    return replace(whole, column=start, end_column=start + len(text))
 
 
 def fields(doc: Document) -> list[str]:

@@ -3,24 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import replace
 from datetime import date
 from itertools import islice
 from typing import Any
 
-from flowengine.flow import read, schema, source
+from flowengine.flow import foreign, ignores, read, schema, source
 from flowengine.flow.build import build
-from flowengine.flow.checks import CHECKS, MEANING
-from flowengine.flow.diagnostics import Diagnostic, FlowInvalid, in_order
+from flowengine.flow.check_secrets import hide_secrets
+from flowengine.flow.checks import CHECKS, MEANING, WITH_FILES
+from flowengine.flow.diagnostics import Diagnostic, FlowInvalid
 from flowengine.flow.document import Document
 from flowengine.flow.model import Flow, Path
+from flowengine.flow.ranking import ranked
 from flowengine.flow.reading import read_leaves
 from flowengine.flow.shared import merge_shared
 
-FORMAT = 1
 NAME_IN_TEXT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-_OUR_WORDS = frozenset({"flow", "office", "people", "departments", "receptionist", "when_to_transfer"})
+
+# groups without which the rest of a flow means the same: an error in one keeps nothing else from being checked
+_APART = frozenset({"tests", "tools", "handoff_card", "privacy", "callback", "voicemail", "alert_when"})
 
 
 def compile_flow(
@@ -30,70 +33,70 @@ def compile_flow(
     with `env`, a `${NAME}` that it does not fill is an error too."""
     flow, found = check_flow(text, file, load=load)
     if flow is not None and env is not None:
-        found = in_order([*found, *_unset(flow, text, env)])
+        found = ranked([*found, *_unset(flow, text, env)])
     if flow is None or any(d.severity == "error" for d in found):
         raise FlowInvalid(found)
     return flow
 
 
 def check_flow(
-    text: str, file: str, *, today: date | None = None, load: Callable[[str], str] | None = None
+    text: str,
+    file: str,
+    *,
+    today: date | None = None,
+    load: Callable[[str], str] | None = None,
+    read_bytes: Callable[[str], bytes] | None = None,
 ) -> tuple[Flow | None, list[Diagnostic]]:
     """The flow, if the file has no error, and every finding sorted by place. `today` switches on findings that depend
-    on the date."""
+    on the date, `read_bytes` those about the files a flow names (music)."""
     doc, found = source.parse(text, file)
     if doc is None:
-        return None, in_order(found)
-    refused = list(_not_ours(doc))
+        return None, ranked(found)
+    refused = list(foreign.refuse(doc))
     if refused:
-        return None, in_order(found + refused)
+        return None, ranked(refused)
     wrong, unsound = schema.check(doc)
     if () in unsound:
-        return None, in_order(found + wrong)
+        return None, ranked(found + wrong)
     leaves, unreadable = read_leaves(doc, unsound, _region(doc, unsound))
     merged, of_shared, complete = merge_shared(leaves, _region(doc, unsound), load)
     found += wrong + unreadable + of_shared
     # what a shared file that cannot be read would have added is not unknown
     found += [d for d in _run_checks(merged, today) if complete or not d.code.startswith("unknown-")]
-    if any(d.severity == "error" for d in found):
-        return None, in_order(found)
-    flow = build(merged, text)
-    found += [d for check in MEANING for d in check(flow, merged)]
-    failed = any(d.severity == "error" for d in found)
-    return None if failed else flow, in_order(found)
+    if read_bytes is not None:
+        found += [d for check in WITH_FILES for d in check(merged, read_bytes)]
+    sound = not _errors(found)
+    flow = build(merged, text) if sound else None
+    if meant := merged if sound else _without_broken(merged, _errors(found)):
+        told = _run_meaning(flow or build(meant, text), meant)
+        found += told if sound else [d for d in told if d.code != "untested"]  # its tests may be what is broken
+    found = ignores.heeded(doc, hide_secrets(found))
+    return None if _errors(found) else flow, ranked(found)
+
+
+def _errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:
+    return [d for d in found if d.severity == "error"]
 
 
 def _run_checks(doc: Document, today: date | None) -> list[Diagnostic]:
     return [d for check in CHECKS for d in islice(check(doc, today), schema.MOST_FINDINGS)]
 
 
-def _not_ours(doc: Document) -> Iterator[Diagnostic]:
-    """A file that is no flow at all, or one of a later format: one finding instead of a hundred."""
-    if not isinstance(doc.value, dict):
-        said = f"this is {'a list' if isinstance(doc.value, list) else 'text'}, not a flow"
-        yield doc.diagnose((), "not-a-flow", said, "a flow begins with  flow: and a name")
-    elif not _OUR_WORDS & doc.value.keys():
-        looks = next((what for words, what in _FOREIGN if words <= doc.value.keys()), "something else")
-        yield doc.diagnose(
-            (), "not-a-flow", f"this is not a flow; it looks like {looks}", "a flow begins with  flow: and a name"
-        )
-    else:
-        number = str(doc.value.get("format", "1"))
-        if re.fullmatch(r"[0-9]{1,9}", number) and int(number) > FORMAT:
-            said = f"this file is written in format {int(number)}, and this version of flowengine reads format {FORMAT}"
-            yield doc.diagnose(
-                ("format",), "newer-format", said, f"install a version of flowengine that reads format {int(number)}"
-            )
+def _run_meaning(flow: Flow, doc: Document) -> list[Diagnostic]:
+    return [d for check in MEANING for d in islice(check(flow, doc), schema.MOST_FINDINGS)]
 
 
-_FOREIGN: tuple[tuple[frozenset[str], str], ...] = (
-    (frozenset({"services"}), "a compose file"),
-    (frozenset({"on", "jobs"}), "a GitHub workflow"),
-    (frozenset({"sections"}), "a SWML document"),
-    (frozenset({"apiVersion", "kind"}), "a Kubernetes resource"),
-    (frozenset({"openapi"}), "an OpenAPI description"),
-    (frozenset({"repos"}), "a pre-commit configuration"),
-)
+def _without_broken(doc: Document, errors: Collection[Diagnostic]) -> Document | None:
+    """The document without the groups that hold errors, if these say nothing about the others; else None."""
+    starts = sorted((extent.line, str(path[0])) for path, extent in doc.keys.items() if len(path) == 1)
+    groups = {_group_at(starts, d.line) if d.file == doc.file else "" for d in errors}
+    if not groups <= _APART:
+        return None
+    return replace(doc, value={name: value for name, value in doc.value.items() if name not in groups})
+
+
+def _group_at(starts: Collection[tuple[int, str]], line: int) -> str:
+    return next((name for start, name in reversed(list(starts)) if start <= line), "")
 
 
 def _region(doc: Document, unsound: Collection[Path]) -> str | None:

@@ -45,6 +45,8 @@ class Document:
     values: Mapping[Path, Extent]
     lines: Mapping[str, list[str]]
     braces: frozenset[Path] = field(default_factory=frozenset)  # mappings written {like: this}
+    wholes: Mapping[Path, Extent] = field(default_factory=dict)  # where [lists] and {groups} stand, brackets included
+    broken: frozenset[Path] = field(default_factory=frozenset)  # values a slip has spoilt, which is told already
 
     def each(self, *pattern: str | int) -> Iterator[tuple[Path, Any]]:
         """Every value whose path matches; `*` stands for any key or position. What is missing is passed over."""
@@ -55,7 +57,15 @@ class Document:
 
     def get(self, *path: str | int) -> Any:
         """The value at a path, or None."""
-        return next((value for _, value in self.each(*path)), None)
+        value = self.value
+        for step in path:
+            if isinstance(value, dict):
+                value = value.get(step)
+            elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
+                value = value[step]
+            else:
+                return None
+        return value
 
     def extent(self, path: Path, *, key: bool = False) -> Extent:
         """Where to point: a leaf's own place, the key of a mapping or list; what is missing, at its nearest parent."""
@@ -65,6 +75,14 @@ class Document:
         if key or whole is None or whole.line != whole.end_line:
             return self.keys.get(path) or self.values[path]
         return whole
+
+    def source(self, path: Path) -> str:
+        """The text a value is written as, quotes and brackets included; "" when it takes more than one line."""
+        whole = self.wholes.get(path) or self.values.get(path)
+        if whole is None or whole.line != whole.end_line:
+            return ""
+        lines = self.lines.get(whole.file, ())
+        return lines[whole.line - 1][whole.column - 1 : whole.end_column - 1] if whole.line <= len(lines) else ""
 
     def diagnose(
         self,
@@ -111,6 +129,8 @@ def _children(value: Any, step: str | int) -> list[tuple[str | int, Any]]:
     items: list[tuple[Any, Any]] = []
     if isinstance(value, dict):
         items = list(value.items()) if step == "*" else [(step, value.get(step))]
-    elif isinstance(value, list):
-        items = [(i, child) for i, child in enumerate(value) if step in ("*", i)]
+    elif isinstance(value, list) and step == "*":
+        items = list(enumerate(value))
+    elif isinstance(value, list) and isinstance(step, int) and 0 <= step < len(value):
+        items = [(step, value[step])]
     return [(key, child) for key, child in items if child is not None]

@@ -22,10 +22,6 @@ _TRANSFER: tuple[tuple[str, tuple[Any, ...], str], ...] = (
 
 # where the word stands · the values that do work · what does not
 NOT_YET: tuple[tuple[Pattern, tuple[Any, ...], str], ...] = (
-    (("when_to_transfer", "*", "confidence_below"), (), "the condition confidence_below"),
-    (("when_to_transfer", "*", "quiet_for"), (), "the condition quiet_for"),
-    (("when_to_transfer", "*", "known_caller"), (), "the condition known_caller"),
-    (("when_to_transfer", "*", "only_if"), (), "only_if"),
     *((("transfer", word), done, what) for word, done, what in _TRANSFER),
     *((("departments", "*", word), done, what) for word, done, what in _TRANSFER),
     (("hold", "receptionist_stays"), (True,), "parking the caller without the receptionist"),
@@ -41,8 +37,6 @@ NOT_YET: tuple[tuple[Pattern, tuple[Any, ...], str], ...] = (
     (("alert_when",), (), "alarms"),
     (("tools", "*", "calls"), (), "tools that call a web address"),
     (("people", "*", "extension"), (), "dialling an extension"),
-    (("people", "*", "languages"), (), "choosing people by language"),
-    (("receptionist", "languages", 1), (), "a second language"),
 )
 
 

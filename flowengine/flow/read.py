@@ -9,6 +9,7 @@ from itertools import pairwise
 
 import phonenumbers
 
+from flowengine.flow import meant
 from flowengine.flow.model import DateRange, Span, YearlyDate
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
@@ -30,6 +31,13 @@ _LONG_MONTHS = (
     "december",
 )
 _LONG_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
+_DAY_GROUPS = {
+    "weekdays": "mon-fri",
+    "weekday": "mon-fri",
+    "weekends": "sat-sun",
+    "weekend": "sat-sun",
+    "daily": "mon-sun",
+}
 _NTH = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 _SECONDS = {
@@ -59,11 +67,11 @@ _DASH = re.compile(r" *(?:-|\u2013| to ) *")
 
 
 class Unreadable(Exception):
-    """A leaf that does not mean what its place needs."""
+    """A leaf that does not mean what its place needs; `fix` is the text that was meant, where that is sure."""
 
-    def __init__(self, code: str, message: str, help: str) -> None:
+    def __init__(self, code: str, message: str, help: str, fix: str | None = None) -> None:
         super().__init__(message)
-        self.code, self.message, self.help = code, message, help
+        self.code, self.message, self.help, self.fix = code, message, help, fix
 
 
 def _shown(text: str) -> str:
@@ -76,11 +84,8 @@ def duration(text: str) -> float:
     unit = match[2] if match else ""
     seconds = _SECONDS.get(unit) or _SECONDS.get(unit.removesuffix("s"), 0) if unit not in ("", "ss", "hs") else 0
     if not match or not seconds:
-        raise Unreadable(
-            "bad-duration",
-            f"{_shown(text)} is not a length of time",
-            "write a number and s, min, h, days or years: 20s, 2min",
-        )
+        said, help = f"{_shown(text)} is not a length of time", "write a number and s, min, h, days or years: 20s, 2min"
+        raise Unreadable("bad-duration", said, *meant.help_and_fix(meant.duration(text), help))
     return float(match[1]) * seconds
 
 
@@ -88,18 +93,16 @@ def count(text: str) -> int:
     """A whole number of at least 1, with or without `times`, `turns`, `tries`."""
     match = _COUNT.fullmatch(text)
     if not match:
-        raise Unreadable(
-            "bad-count", f"{_shown(text)} is not a count", "write a whole number from 1: 2 turns, 3 times, 2 tries"
-        )
+        help = "write a whole number from 1: 2 turns, 3 times, 2 tries"
+        raise Unreadable("bad-count", f"{_shown(text)} is not a count", *meant.help_and_fix(meant.count(text), help))
     return int(match[1])
 
 
 def percent(text: str) -> int:
     match = _PERCENT.fullmatch(text)
     if not match:
-        raise Unreadable(
-            "bad-percent", f"{_shown(text)} is not a percentage", "write a number from 0 to 100 and %: 40%"
-        )
+        said, help = f"{_shown(text)} is not a percentage", "write a number from 0 to 100 and %: 40%"
+        raise Unreadable("bad-percent", said, *meant.help_and_fix(meant.percent(text), help))
     return int(match[1])
 
 
@@ -129,7 +132,10 @@ def spans(text: str) -> tuple[Span, ...]:
         return ()
     if text == "all day":
         return (Span(0, DAY),)
-    found = sorted((_span(piece) for piece in text.split(" and ")), key=lambda s: s.start)
+    try:
+        found = sorted((_span(piece) for piece in text.split(" and ")), key=lambda s: s.start)
+    except Unreadable as error:
+        raise Unreadable(error.code, error.message, *meant.help_and_fix(_sure_spans(text), error.help)) from None
     for before, after in pairwise(found):
         if after.start < before.end:
             raise Unreadable("bad-hours", f"{_shown(text)} holds two spans that overlap", "join them, or correct one")
@@ -138,6 +144,18 @@ def spans(text: str) -> tuple[Span, ...]:
             "bad-hours", f"{_shown(text)} runs past midnight into its own beginning", "correct one of the times"
         )
     return tuple(found)
+
+
+def _sure_spans(text: str) -> str:
+    """The opening times that were meant, if they can be read; else ""."""
+    mended = meant.hours(text)
+    if not mended or mended == text:
+        return ""
+    try:
+        spans(mended)
+    except Unreadable:
+        return ""
+    return mended
 
 
 def _span(text: str) -> Span:
@@ -159,6 +177,21 @@ def weekdays(text: str) -> tuple[int, ...]:
     first, _, last = text.partition("-")
     start, end = WEEKDAYS.index(first), WEEKDAYS.index(last or first)
     return tuple((start + i) % 7 for i in range((end - start) % 7 + 1))
+
+
+def day_key(text: str) -> str:
+    """What `Monday`, `Mon - Fri` or `tues to thu` are called as a key: `mon`, `mon-fri`, `tue-thu`; "" if no days."""
+    plain = text.strip().lower()
+    if plain in _DAY_GROUPS:
+        return _DAY_GROUPS[plain]
+    found = [_day_meant(end.strip()) for end in _DASH.split(plain)]
+    return "-".join(found) if all(found) and len(found) <= 2 else ""
+
+
+def _day_meant(name: str) -> str:
+    plain = name.removesuffix(".") if len(name) > 3 else name
+    close = (short for short, long in zip(WEEKDAYS, _LONG_DAYS, strict=True) if f"{long}s".startswith(plain))
+    return next(close, "") if len(plain) > 2 else ""
 
 
 def dates(text: str) -> DateRange:
@@ -209,8 +242,10 @@ def _year(text: str | None) -> int | None:
 def _not_a_date(text: str) -> Unreadable:
     help = "write 26 Nov 2026, 25 Dec (every year), 24 Dec - 26 Dec, or fourth Thursday of November"
     swapped = re.fullmatch(r"([a-z]+) ([0-9]{1,2})(?:,? ([0-9]{4}))?", text.strip().lower())
-    if swapped and _month(swapped[1]):
-        help = f"write the day first: {' '.join(p for p in (swapped[2], swapped[1].capitalize(), swapped[3]) if p)}"
+    month = _month(swapped[1]) if swapped else 0
+    if swapped and month and 1 <= int(swapped[2]) <= _MONTH_DAYS[month - 1]:
+        fix = " ".join(p for p in (swapped[2], swapped[1].capitalize(), swapped[3]) if p)
+        return Unreadable("bad-date", f"{_shown(text)} is not a date", f"write the day first: {fix}", fix)
     return Unreadable("bad-date", f"{_shown(text)} is not a date", help)
 
 

@@ -10,7 +10,7 @@ from flowengine.flow import read
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document, Extent
 from flowengine.flow.model import Path
-from flowengine.flow.schema import applicable, schema
+from flowengine.flow.shape import Part, ref
 
 
 def read_leaves(
@@ -19,7 +19,7 @@ def read_leaves(
     """The document with every leaf read, and what could not be read. A single value where a list may stand becomes a
     list of one; what is unsound or unreadable becomes None."""
     reader = _Reader(doc, unsound, region)
-    value = reader.read(doc.value, schema()["$defs"][part] if part else schema(), (), ())
+    value = reader.read(doc.value, ref(part), (), ())
     return replace(doc, value=value, values=reader.values, keys=reader.keys, braces=frozenset()), reader.found
 
 
@@ -30,32 +30,32 @@ class _Reader:
         self.keys: dict[Path, Extent] = {}
         self.found: list[Diagnostic] = []
 
-    def read(self, value: Any, part: Any, path: Path, to: Path) -> Any:
+    def read(self, value: Any, part: Part | None, path: Path, to: Path) -> Any:
         """The value at `path` of the file, read; its place is known as `to` from now on."""
         self.keep_place(path, to)
         if path in self.unsound:
             return None
-        parts = list(applicable(value, part))
-        if not isinstance(value, list) and any(p.get("x-list") for p in parts):
+        parts = part.applied(value) if part is not None else ()
+        if not isinstance(value, list) and any("x-list" in p.raw for p in parts):
             self.keep_place(path, (*to, 0))
             return [self.inner(value, parts, path, (*to, 0))]
         return self.inner(value, parts, path, to)
 
-    def inner(self, value: Any, parts: list[Any], path: Path, to: Path) -> Any:
+    def inner(self, value: Any, parts: tuple[Part, ...], path: Path, to: Path) -> Any:
         if isinstance(value, dict):
             return {
                 key: self.read(child, _for_key(parts, key), (*path, key), (*to, key)) for key, child in value.items()
             }
         if isinstance(value, list):
-            item: Any = next((p["items"] for p in parts if "items" in p), {})
+            item = next((p.items for p in parts if p.items is not None), None)
             return [self.read(child, item, (*path, i), (*to, i)) for i, child in enumerate(value)]
-        return self.leaf(value, next((p["x-reads"] for p in parts if "x-reads" in p), "text"), path)
+        return self.leaf(value, next((p.raw["x-reads"] for p in parts if "x-reads" in p.raw), "text"), path)
 
     def leaf(self, text: str, how: str, path: Path) -> Any:
         try:
             return read.phone(text, self.region) if how == "phone" else read.READERS[how](text)
         except read.Unreadable as error:
-            self.found.append(self.doc.diagnose(path, error.code, error.message, error.help))
+            self.found.append(self.doc.diagnose(path, error.code, error.message, error.help, fix=error.fix))
             return None
 
     def keep_place(self, path: Path, to: Path) -> None:
@@ -64,13 +64,6 @@ class _Reader:
             self.keys[to] = self.doc.keys[path]
 
 
-def _for_key(parts: list[Any], key: str) -> Any:
-    """The schema of one key's value; nothing is known of a key that should not be here."""
-    for part in parts:
-        if key in part.get("properties", {}):
-            return part["properties"][key]
-        if "patternProperties" in part:
-            return next(iter(part["patternProperties"].values()))
-        if isinstance(part.get("additionalProperties"), dict):
-            return part["additionalProperties"]
-    return {}
+def _for_key(parts: tuple[Part, ...], key: str) -> Part | None:
+    """What the schema says of one key's value; nothing is known of a key that should not be here."""
+    return next((below for part in parts if (below := part.below(key)) is not None), None)

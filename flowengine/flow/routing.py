@@ -7,9 +7,41 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flowengine.flow import hours
-from flowengine.flow.model import Flow, Member, Person, ReceptionistStep, Ring, Rule, Step, ToDepartment
+from flowengine.flow.model import (
+    DateRange,
+    Flow,
+    Member,
+    Opening,
+    Person,
+    ReceptionistStep,
+    Ring,
+    Rule,
+    Step,
+    ToDepartment,
+)
 
 MOST_PEOPLE = 1000  # of one plan; far more than any call can ring
+
+
+class Now:
+    """A moment of a flow; each of its opening hours and dates is looked up once, however many departments ask."""
+
+    def __init__(self, flow: Flow, at: datetime) -> None:
+        self.flow, self.at = flow, at
+        self._open: dict[Opening, bool] = {}
+        self._on: dict[DateRange, bool] = {}
+
+    def open(self, opening: Opening) -> bool:
+        """Whether these hours hold."""
+        if opening not in self._open:
+            self._open[opening] = hours.is_open(self.flow, opening, self.at)
+        return self._open[opening]
+
+    def on(self, dates: DateRange) -> bool:
+        """Whether today is one of these dates."""
+        if dates not in self._on:
+            self._on[dates] = hours.on_dates(self.flow, dates, self.at)
+        return self._on[dates]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,31 +155,36 @@ def walk(
 
 def ringable(flow: Flow, department: str, at: datetime, already_rung: Collection[str] = ()) -> tuple[str, ...]:
     """Keys of the people of a department who can be rung now, in order: both it and they are open, nobody twice."""
-    if not hours.department_open(flow, department, at):
+    return tuple(key for key in on_duty(department, Now(flow, at)) if key not in already_rung)
+
+
+def on_duty(department: str, now: Now) -> tuple[str, ...]:
+    """The same for a moment that many departments are asked about."""
+    if not now.open(now.flow.departments[department].hours):
         return ()
-    found = (_on_duty(flow, member, at) for member in flow.departments[department].people)
-    return tuple(dict.fromkeys(key for key in found if key and key not in already_rung))
+    found = (_answers(member, now) for member in now.flow.departments[department].people)
+    return tuple(dict.fromkeys(key for key in found if key))
 
 
-def _on_duty(flow: Flow, member: Member, at: datetime) -> str | None:
+def _answers(member: Member, now: Now) -> str | None:
     """Who answers for one entry of a list now: the person, the stand-in, or nobody."""
-    if member.dates is not None and not hours.on_dates(flow, member.dates, at):
+    if member.dates is not None and not now.on(member.dates):
         return None
-    person = flow.people[member.person]
+    person = now.flow.people[member.person]
     opening = member.hours or person.hours
-    if opening is not None and not hours.is_open(flow, opening, at):
+    if opening is not None and not now.open(opening):
         return None
-    return _present(flow, person, at, frozenset())
+    return _present(person, now, frozenset())
 
 
-def _present(flow: Flow, person: Person, at: datetime, asked: frozenset[str]) -> str | None:
+def _present(person: Person, now: Now, asked: frozenset[str]) -> str | None:
     """The person, or while away whoever stands in for them."""
-    away = next((a for a in person.away if hours.on_dates(flow, a.dates, at)), None)
+    away = next((a for a in person.away if now.on(a.dates)), None)
     if away is None:
         return person.key
     if away.replaced_by is None or away.replaced_by in asked:
         return None
-    stand_in = flow.people[away.replaced_by]
-    if stand_in.hours is not None and not hours.is_open(flow, stand_in.hours, at):
+    stand_in = now.flow.people[away.replaced_by]
+    if stand_in.hours is not None and not now.open(stand_in.hours):
         return None
-    return _present(flow, stand_in, at, asked | {person.key})
+    return _present(stand_in, now, asked | {person.key})

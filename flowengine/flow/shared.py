@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
-from flowengine.flow import schema, source
+from flowengine.flow import foreign, schema, source
 from flowengine.flow.diagnostics import Diagnostic, FlowInvalid
 from flowengine.flow.document import Document
 from flowengine.flow.model import Path
@@ -62,6 +62,9 @@ def _read(
     parsed, found = source.parse(text, name)
     if parsed is None:
         return None, found
+    if called := foreign.looks_like(parsed.value):
+        said = f"the shared file {name!r} is none of ours; it looks like {called}"
+        return None, [doc.diagnose(path, "shared-file", said, "shared files are named relative to this one")]
     wrong, unsound = schema.check(parsed, "shared_file")
     if () in unsound:
         return None, found + wrong

@@ -60,7 +60,9 @@ class CallAudio:
         filler: str,
     ) -> None:
         self._voice, self._phrasebook, self._music_of = voice, phrasebook, music
-        self._post, self._seconds, self._filler = post, seconds, filler
+        self._post, self._seconds = post, seconds
+        self.filler = filler
+        self.tap: Callable[[bytes], None] | None = None  # who else hears the caller, and must not block
         self._loop = asyncio.get_running_loop()
         self._line: CallerLine | None = None
         self._agent: AgentSession | None = None
@@ -108,6 +110,8 @@ class CallAudio:
     def caller_audio(self, audio: bytes) -> None:
         if self._agent is not None and self._hears:
             self._agent.hear(audio)
+        if self.tap is not None:
+            self.tap(audio)
         now = self._loop.time()
         if is_voiced(audio):
             self._last_voiced = now
@@ -124,7 +128,7 @@ class CallAudio:
 
     async def _play_filler(self) -> None:
         try:
-            audio = await self._phrasebook.get(self._filler, self._voice)
+            audio = await self._phrasebook.get(self.filler, self._voice)
         except SpeakerFailed:
             return
         if self._loop.time() < self._sound_until or self._pending or not self._speaks:

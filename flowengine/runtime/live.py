@@ -12,6 +12,7 @@ import structlog
 
 from flowengine.call import events as e
 from flowengine.call.commands import Document, HangUp
+from flowengine.call.conditions import asks_who_called_before
 from flowengine.call.journal import BadJournal, decode, encode, replay
 from flowengine.call.state import Call, Phase
 from flowengine.flow.model import Flow
@@ -24,6 +25,7 @@ log = structlog.get_logger("flowengine.live")
 UNKNOWN_NUMBER = "We are sorry. This number is not in service. Goodbye."
 TOO_MANY = "We are sorry. All our lines are busy right now. Please call again in a few minutes. Goodbye."
 MOST_CALLS = 2000
+CALLED_BEFORE_SECONDS = 0.5
 
 
 class LiveCalls:
@@ -61,7 +63,9 @@ class LiveCalls:
         flow, source = found
         try:
             await self._open(call_id, ref, flow, source)
-            session = self._begin(call_id, Session(flow, self._ports, began=self._ports.clock.monotonic()))
+            began = self._ports.clock.monotonic()
+            before = await self._called_before(flow, caller, call_id)
+            session = self._begin(call_id, Session(flow, self._ports, began=began))
             future.set_result(call_id)
         finally:
             self._arriving.pop(ref, None)
@@ -75,13 +79,32 @@ class LiveCalls:
             "since": self._ports.clock.now().isoformat(),
         }
         await self._ports.bus.publish(f"office:{flow.key}", news)
-        return call_id, await session.ask(self._arrival(ref, call_id, caller, dialled, arrives_by))
+        return call_id, await session.ask(self._arrival(ref, call_id, caller, dialled, arrives_by, before))
 
     def _arrival(
-        self, ref: str, call_id: str, caller: str, dialled: str, by: Literal["phone", "sip"]
+        self,
+        ref: str,
+        call_id: str,
+        caller: str,
+        dialled: str,
+        by: Literal["phone", "sip"],
+        called_before: bool = False,
     ) -> Callable[[float, str], e.Event]:
         now = self._ports.clock.now().isoformat()
-        return lambda at, request: e.CallArrived(at, request, call_id, ref, caller, dialled, by, now)
+        return lambda at, request: e.CallArrived(
+            at, request, call_id, ref, caller, dialled, by, now, called_before=called_before
+        )
+
+    async def _called_before(self, flow: Flow, caller: str, call_id: str) -> bool:
+        """Asked only for a flow that wants to know; the caller is not kept waiting for the answer."""
+        if not caller or not asks_who_called_before(flow):
+            return False
+        try:
+            async with asyncio.timeout(CALLED_BEFORE_SECONDS):
+                return await self._ports.store.called_before(flow.key, caller, call_id)
+        except Exception as mistake:
+            log.warning("called_before_unknown", call=call_id, error=type(mistake).__name__)
+            return False
 
     async def _open(self, call_id: str, ref: str, flow: Flow, source: str) -> None:
         started = self._ports.clock.now().isoformat()

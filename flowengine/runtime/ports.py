@@ -163,6 +163,7 @@ class Heard:
     turn: int
     text: str
     final: bool
+    confidence: float | None = None  # the mean over the words of a final, 0 to 1; None when the service does not say
 
 
 class TranscriptSession(Protocol):
@@ -207,6 +208,9 @@ class Store(Protocol):
     async def call(self, call_id: str) -> CallRow | None: ...
 
     async def call_by_ref(self, ref: str) -> CallRow | None: ...
+
+    async def called_before(self, flow: str, caller: str, call_id: str) -> bool:
+        """Whether this number has called this flow in another call than `call_id`; a withheld one ("") never has."""
 
     async def calls(self, flow: str | None = None, limit: int = 100) -> Sequence[CallRow]:
         """Newest first."""

@@ -18,10 +18,12 @@ from flowengine.call import commands as c
 from flowengine.call import events as e
 from flowengine.call.journal import encode, encode_commands
 from flowengine.call.machine import rescue, step
-from flowengine.call.sentences import FILLER
 from flowengine.call.state import Call
+from flowengine.call.wording import FILLER, ours
 from flowengine.flow.model import Flow
 from flowengine.runtime.audio import CallAudio
+from flowengine.runtime.ear import AgentEar
+from flowengine.runtime.gauge import Gauge
 from flowengine.runtime.lane import Lane
 from flowengine.runtime.phrasebook import Phrasebook
 from flowengine.runtime.ports import (
@@ -78,6 +80,8 @@ class Session:
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._lanes: dict[str, Lane] = {}
         self._agent: AgentSession | None = None
+        self._ear: AgentEar | None = None  # what the present agent says goes through; an earlier one is not heard
+        self._agents = 0
         self._transcripts: dict[str, asyncio.Task[None]] = {}
         self._saying: dict[str, str] = {}  # speaker → the turn whose words are still changing
         self._loop = asyncio.get_running_loop()
@@ -88,8 +92,9 @@ class Session:
             music=partial(ports.music, flow),
             post=self.post,
             seconds=self.seconds,
-            filler=FILLER,
+            filler=ours(FILLER, self.call.language or flow.receptionist.languages[0]),
         )
+        self._gauge = Gauge(ports.transcriber, self.audio, self._gauged)
 
     # ---- the loop --------------------------------------------------------------------------------------------------
 
@@ -135,6 +140,8 @@ class Session:
             event = e.EngineFailed(self.seconds(), type(mistake).__name__)
             call, commands = rescue(self.call)
         await self._journal(event, commands)
+        if call.language != self.call.language:
+            self.audio.filler = ours(FILLER, call.language)
         self.call = call
         for command in commands:
             self._do(command)
@@ -163,6 +170,7 @@ class Session:
         await asyncio.gather(*(lane.close() for lane in self._lanes.values()))
         if self._agent is not None:
             await self._agent.close()
+        await self._gauge.want(False)
         await self.audio.close()
         for task in self._transcripts.values():
             task.cancel()
@@ -208,6 +216,8 @@ class Session:
                 self._lane("courier").put(partial(self._desk, command))
             case c.ShowCard() | c.AddWork():
                 self._lane("desk").put(partial(self._desk, command))
+            case c.GaugeSpeech(wanted):
+                self._lane("gauge").put(partial(self._gauge.want, wanted))
             case c.StartAgent():
                 self._lane("agent").put(partial(self._open_agent, command))
             case _ if isinstance(command, _MEDIA):
@@ -234,9 +244,14 @@ class Session:
         await self._ports.carrier.perform(self.call.call_id, command, self.post, self.seconds)
 
     async def _open_agent(self, opening: c.StartAgent) -> None:
+        """A new session; one that ran before is not heard from now on, and says its goodbyes by itself."""
         if self._agent is not None:
-            await self._agent.close()
-        self._agent = await self._ports.agent.open(opening, self)
+            self._lane("goodbye").put(self._agent.close)
+        if self._ear is not None:
+            self._ear.heard = False
+        self._agents += 1
+        self._ear = AgentEar(self, self._agents)
+        self._agent = await self._ports.agent.open(opening, self._ear)
         self.audio.use_agent(self._agent)
 
     async def _order_agent(self, command: c.AgentCommand) -> None:
@@ -330,6 +345,9 @@ class Session:
             await run(transcript.hear)
         finally:
             await transcript.close()
+
+    def _gauged(self, confidence: float) -> None:
+        self.post(e.SpeechGauged(self.seconds(), confidence))
 
     def _heard(self, speaker: str, heard: Heard) -> None:
         if not heard.final:

@@ -146,6 +146,12 @@ def _acts(line: Mapping[str, Any], n: int, recording: bytes | None) -> Iterator[
             raise ScenarioError(f"a caller cannot {dict(line)!r}")
 
 
+def doubts(scenario: Scenario) -> dict[str, float]:
+    """How sure a transcript is of lines with a `confidence`, 0 to 1."""
+    said = [(line.get("says") or line.get("interrupts"), line.get("confidence")) for line in scenario.caller]
+    return {" ".join(text.split()): float(sure.removesuffix("%")) / 100 for text, sure in said if text and sure}
+
+
 def staff_party(script: StaffScript) -> phone.Party:
     """One person's phone; `accepts` picks up after 4 s."""
     acts: list[phone.Act] = [phone.Says(text) for text in script.says]

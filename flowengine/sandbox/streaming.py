@@ -6,8 +6,8 @@ import asyncio
 import json
 import struct
 import uuid
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
@@ -49,6 +49,7 @@ class StreamingBehaviour:
     partials_formatted: bool = True  # turn_is_formatted on partials: measured true, documented false
     begin_has_configuration: bool = True
     confidence: float = 0.95
+    doubts: Mapping[str, float] = field(default_factory=dict)  # other confidence of the words of these turns, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -304,7 +305,7 @@ class StreamingSession:
             "end_of_turn_confidence": 1.0 if final else 0.0,
             "transcript": text,
             "utterance": text if final else "",
-            "words": [self._word(word, final) for word in spoken],
+            "words": [self._word(word, final, self._behaviour.doubts.get(text)) for word in spoken],
         }
         if final and self.settings.speaker_labels:
             event["speaker_label"] = self._label(spoken)
@@ -312,9 +313,9 @@ class StreamingSession:
             event |= {"language_code": "en", "language_confidence": 0.99}
         return event
 
-    def _word(self, word: Word, final: bool) -> dict[str, Any]:
+    def _word(self, word: Word, final: bool, doubt: float | None) -> dict[str, Any]:
         start, end = word.start * 1000 // RATE, word.end * 1000 // RATE
-        confidence = self._behaviour.confidence
+        confidence = self._behaviour.confidence if doubt is None else doubt
         return {"text": word.text, "start": start, "end": end, "confidence": confidence, "word_is_final": final}
 
     def _label(self, spoken: list[Word]) -> str:

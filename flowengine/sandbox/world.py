@@ -27,8 +27,8 @@ from flowengine.sandbox import carrier as phone
 from flowengine.sandbox.agent import AgentBehaviour, Misbehaviour, RefusesConnections, VoiceAgent
 from flowengine.sandbox.clock import PacedLoop, PinnedClock
 from flowengine.sandbox.receiver import Receiver
-from flowengine.sandbox.scenario import LOSE_CARD, Scenario, StaffScript, caller_party, faults, staff_party
-from flowengine.sandbox.transcriber import StreamFault, StreamingService
+from flowengine.sandbox.scenario import LOSE_CARD, Scenario, StaffScript, caller_party, doubts, faults, staff_party
+from flowengine.sandbox.transcriber import StreamFault, StreamingBehaviour, StreamingService
 from flowengine.server import configured
 from flowengine.settings import Settings
 
@@ -81,7 +81,8 @@ async def running(
     now = PinnedClock(loop, start, going=False)
     refused: tuple[Misbehaviour, ...] = (RefusesConnections(times=0),) if scenario.receptionist_fails else ()
     agent = VoiceAgent(api_key=ASSEMBLY_KEY, now=now, behaviour=options.agent, script=(*options.misbehaviour, *refused))
-    transcriber = StreamingService(api_key=ASSEMBLY_KEY, now=now, script=options.transcripts)
+    sure = StreamingBehaviour(doubts=doubts(scenario))
+    transcriber = StreamingService(api_key=ASSEMBLY_KEY, now=now, behaviour=sure, script=options.transcripts)
     with tempfile.TemporaryDirectory(prefix="flowengine-") as folder, _listening(options.port) as server_socket:
         address = f"http://127.0.0.1:{server_socket.getsockname()[1]}"
         carrier = phone.Carrier(

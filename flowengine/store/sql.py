@@ -8,7 +8,7 @@ from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import nullcontext
 from typing import Any, TypeVar
 
-from sqlalchemy import Executable, Row, Table, insert, select, update
+from sqlalchemy import Executable, Row, Table, and_, insert, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.exc import IntegrityError
 
@@ -56,6 +56,15 @@ class SqlStore:
         query = select(calls).where(calls.c.ref == _clean(ref)).order_by(calls.c.number.desc()).limit(1)
         found = await self._read(query)
         return _call_row(found[0]) if found else None
+
+    async def called_before(self, flow: str, caller: str, call_id: str) -> bool:
+        """Looks where a call's first line names the caller; the latest calls first."""
+        if not caller:
+            return False
+        first = and_(journal.c.call_id == calls.c.call_id, journal.c.sequence == 1)
+        named = journal.c.body.contains(f'"caller":{json.dumps(caller)}', autoescape=True)
+        others = (calls.c.flow == flow, calls.c.call_id != call_id, named)
+        return bool(await self._read(select(calls.c.number).join(journal, first).where(*others).limit(1)))
 
     async def calls(self, flow: str | None = None, limit: int = 100) -> Sequence[CallRow]:
         return [_call_row(row) for row in await self._newest(calls, flow, limit)]

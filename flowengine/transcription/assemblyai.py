@@ -168,8 +168,8 @@ class Transcript:
 
     def _take(self, raw: str | bytes) -> None:
         match p.decode(raw):
-            case p.Turn(order, text, final):
-                self._turn(Heard(self._offset + order, text, final))
+            case p.Turn(order, text, final, confidence):
+                self._turn(Heard(self._offset + order, text, final, confidence))
             case p.Begin():
                 self._begun.set()
                 if self._broken:

@@ -36,6 +36,7 @@ class Turn:
     order: int
     text: str
     final: bool
+    confidence: float | None = None  # the mean over the words of a final, 0 to 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,9 +70,22 @@ def decode(raw: str | bytes) -> Message:
         return _OTHER
 
 
+def _turn(turn: dict[str, Any]) -> Message:
+    final = turn["end_of_turn"] is True
+    return Turn(int(turn["turn_order"]), str(turn["transcript"]), final, _confidence(turn) if final else None)
+
+
+def _confidence(turn: dict[str, Any]) -> float | None:
+    """Words without a usable number are left out; without any the confidence is unknown (2.4)."""
+    words = turn.get("words")
+    each = [word.get("confidence") for word in words if isinstance(word, dict)] if isinstance(words, list) else []
+    usable = [c for c in each if isinstance(c, int | float) and not isinstance(c, bool) and 0 <= c <= 1]
+    return round(sum(usable) / len(usable), 4) if usable else None
+
+
 _READERS: dict[str, Callable[[dict[str, Any]], Message]] = {
     "Begin": lambda message: Begin(),
-    "Turn": lambda turn: Turn(int(turn["turn_order"]), str(turn["transcript"]), turn["end_of_turn"] is True),
+    "Turn": _turn,
     "Error": lambda message: Refused(int(message.get("error_code") or 0)),
     "Termination": lambda message: Terminated(),
 }

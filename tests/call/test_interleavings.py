@@ -11,7 +11,9 @@ from flowengine.call import commands as c
 from flowengine.call import events as e
 from flowengine.call.journal import decode, encode, encode_commands, replay
 from flowengine.call.state import Call, Phase, handoffs
-from tests.call.story import CALLER, Story, staff
+from flowengine.flow.compiler import compile_flow
+from flowengine.flow.model import Flow
+from tests.call.story import CALLER, ROOT, Story, office, staff
 
 Happening = Callable[[Story], Story]
 
@@ -53,7 +55,10 @@ def _left(story: Story) -> Story:
     return story.happens(lambda at, request: e.CallerLeftRoom(at, request, room))
 
 
-TIMERS = ("fields", "hold", "update", "bridge", "confirm", "message", "unclear", "back", "goodbye")
+TIMERS = (
+    "fields", "hold", "update", "bridge", "confirm", "message", "unclear", "back", "goodbye", "quiet", "gauged",
+    "only_if", "rule:long",
+)  # fmt: skip
 
 
 def _timer(name: str) -> Happening:
@@ -87,13 +92,57 @@ HAPPENINGS: list[Happening] = [
     lambda story: story.notes("caller_name", "Maria Lopez"),
     lambda story: story.notes("reason", "a bill"),
     lambda story: story.agent_calls("transfer_to_human", rule="billing_dispute"),
+    lambda story: story.agent_calls("transfer_to_human", rule="partners_only"),
+    lambda story: story.notes("kind", "company"),
+    lambda story: story.agent_calls("switch_language", language="Spanish"),
+    lambda story: story.agent_calls("switch_language", language="English"),
+    _of(lambda at: e.SpeechStarted(at)),
+    _of(lambda at: e.ReplyStarted(at, "r1")),
+    _of(lambda at: e.ReplyHeard(at, "r1")),
+    _of(lambda at: e.ReplyStarted(at, "r2")),
+    _of(lambda at: e.ReplyHeard(at, "r2")),
+    _of(lambda at: e.SpeechGauged(at, 0.2)),
+    _of(lambda at: e.SpeechGauged(at, 0.9)),
 ]
+
+# The office with every condition there is.
+RULES = """
+  - {rule: friend, known_caller: [friends, called before], to: front_desk}
+  - {rule: only, caller_says: crown, to: front_desk, only_if: {kind: person}}
+  - {rule: partners_only, topic: partnership, to: front_desk, only_if: {kind: company, dialled: +1 312-555-0100}}
+  - {rule: spanish, caller_says: person, to: front_desk, only_if: {language: Spanish}}
+  - {rule: mumbled, confidence_below: 40%, to: front_desk}
+  - {rule: quiet, quiet_for: 10s, to: {hang_up: Goodbye.}}
+  - {rule: long, call_longer_than: 30s, to: front_desk}
+"""
+
+
+def everything() -> Flow:
+    file = ROOT / "flows" / "dental_office.yaml"
+    text = file.read_text("utf-8").partition("\ntests:")[0]
+    for old, new in (
+        ("  - rule: billing_dispute\n", f"{RULES}  - rule: billing_dispute\n"),
+        ("  languages: [English]\n", "  languages: [English, Spanish]\n"),
+        ("receptionist:\n", "known_callers: {friends: +1 312-555-0191}\nreceptionist:\n"),
+        (
+            "    - {field: reason, required: true}\n",
+            "    - {field: reason, required: true}\n    - {field: kind, type: choice, choices: [person, company]}\n",
+        ),
+    ):
+        assert old in text, old
+        text = text.replace(old, new, 1)
+    return compile_flow(text, str(file))
+
+
+FLOWS = (office(), everything())
 
 interleavings = st.lists(st.sampled_from(range(len(HAPPENINGS))), max_size=60)
 
 
 def _play(steps: list[int], *, ends: bool = False) -> Story:
-    story = Story().picked_up()
+    """Half of the calls are one to the office with every condition, some of them from somebody it knows."""
+    flow = FLOWS[len(steps) % 2]
+    story = Story(flow, caller="+13125550191" if len(steps) % 4 == 3 else "+13125550199").picked_up()
     for index in steps:
         HAPPENINGS[index](story)
         _holds(story)
@@ -113,6 +162,11 @@ def _holds(story: Story) -> None:
     request = getattr(story.events[-1], "request", "")
     answers = [a for a in story.did(c.Answer) if a.request == request]
     assert len(answers) == bool(request), "each question has one answer"
+    if call.phase != Phase.TALKING:
+        assert call.quiet.since is None, "on hold nobody is quiet"
+    if call.handoff is not None:
+        assert call.held is None, "a hand-off waits for no answer"
+        assert call.handoff.rule not in ("only",) or call.fields.get("kind") == "person", "its only_if was so"
     if call.phase == Phase.RINGING:
         assert any(a.outcome is None for a in call.handoff.attempts) if call.handoff else False, (
             "ringing means a phone rings"

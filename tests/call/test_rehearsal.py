@@ -149,6 +149,44 @@ def test_failed_tries_and_repeated_questions_count() -> None:
     assert outcome(flow, played(flow)).rule == "again"
 
 
+def test_quiet_counts_from_the_end_of_a_reply_and_she_asks_once_halfway() -> None:
+    rule = "  - rule: quiet\n    quiet_for: 20s\n    to: front_desk\n"
+    flow = office("[{says: Hello}, {waits: 60s}]", add=rule)
+    rehearsal = played(flow)
+    assert outcome(flow, rehearsal).rule == "quiet"
+    assert sum("gone quiet" in h.text for h in rehearsal.heard) == 1
+    speaks = office("[{says: Hello}, {waits: 8s}, {says: Hello again}, {waits: 8s}]", add=rule)
+    assert outcome(speaks, played(speaks)).rule == "none"
+
+
+def test_words_of_which_the_transcript_is_unsure_count_and_sure_ones_do_not() -> None:
+    rule = "  - rule: mumbling\n    confidence_below: 50%\n    to: front_desk\n"
+    unsure = office("[{says: Mumble jumble, confidence: 30%}]", add=rule)
+    assert outcome(unsure, played(unsure)).rule == "mumbling"
+    sure = office("[{says: Mumble jumble, confidence: 80%}]", add=rule)
+    assert outcome(sure, played(sure)).rule == "none"
+    unknown = office("Mumble jumble", add=rule)
+    assert outcome(unknown, played(unknown)).rule == "none"
+
+
+def test_a_caller_who_called_before_is_known_before_the_greeting() -> None:
+    rule = "  - rule: known\n    known_caller: called before\n    to: front_desk\n"
+    known = office("Hello", add=rule, more="    called_before: true\n")
+    assert outcome(known, played(known)).rule == "known"
+    assert not any("How can I help" in h.text for h in played(known).lines_heard)
+    stranger = office("Hello", add=rule)
+    assert outcome(stranger, played(stranger)).rule == "none"
+
+
+def test_a_caller_of_another_language_hears_its_lines() -> None:
+    languages = (("  name: Ava\n", "  name: Ava\n  languages: [English, Spanish]\n"),)
+    say = "transfer:\n  say_before: {English: One moment please., Spanish: Un momento por favor.}\n"
+    flow = office("[{says: operator}]", changes=languages, add=say, more="    language: Spanish\n")
+    lines = [h.text for h in played(flow).lines_heard]
+    assert "Un momento por favor." in lines
+    assert "One moment please." not in lines
+
+
 def test_a_receptionist_that_fails_leaves_voicemail() -> None:
     flow = office(PERSON, more="    receptionist: fails\n")
     got = outcome(flow, played(flow))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -151,3 +153,60 @@ def test_readers_answer_or_say_unreadable(text: str) -> None:
         except Unreadable as refused:
             told.append((refused.message, refused.help))
     assert all(message and help for message, help in told)
+
+
+@pytest.mark.parametrize(
+    ("reader", "text", "meant"),
+    [
+        (read.spans, "8.30am until noon", "8:30am - 12pm"),
+        (read.spans, "8 a.m. - 5 p.m.", "8 am - 5 pm"),
+        (read.spans, "8am-12pm, 1pm-5pm", "8am - 12pm and 1pm - 5pm"),
+        (read.spans, "8am-12pm, and 1pm\u20145pm", "8am - 12pm and 1pm - 5pm"),
+        (read.spans, "6pm to midnight", "6pm - 12am"),
+        (read.spans, "24 hours", "all day"),
+        (read.spans, "CLOSED", "closed"),
+        (read.spans, "9 - 5", None),
+        (read.spans, "8am - 25pm", None),
+        (read.duration, "2 minuts", "2 minutes"),
+        (read.duration, "3 hrs", "3 h"),
+        (read.duration, "20 S", "20 s"),
+        (read.duration, "20", None),
+        (read.duration, "20 x", None),
+        (read.count, "twice", "2 times"),
+        (read.count, "three tries", "3 tries"),
+        (read.count, "0 turns", None),
+        (read.percent, "40", "40%"),
+        (read.percent, "40 percent", "40%"),
+        (read.percent, ".05", "5%"),
+        (read.percent, "400", None),
+        (read.dates, "December 25, 2026", "25 December 2026"),
+        (read.dates, "Dec 45", None),
+        (read.dates, "25.12.", None),
+    ],
+)
+def test_what_was_probably_meant(reader: Callable[[str], object], text: str, meant: str | None) -> None:
+    with pytest.raises(Unreadable) as refused:
+        reader(text)
+    assert refused.value.fix == meant
+    if meant is not None:
+        assert meant in refused.value.help
+        assert reader(meant) is not None
+
+
+@pytest.mark.parametrize(
+    ("text", "key"),
+    [
+        ("Monday", "mon"),
+        ("Mon - Fri", "mon-fri"),
+        ("tues to thu", "tue-thu"),
+        ("Saturdays", "sat"),
+        ("weekdays", "mon-fri"),
+        ("sunrise", ""),
+        ("mo", ""),
+        ("mon, tue", ""),
+        ("mon-wed-fri", ""),
+        ("", ""),
+    ],
+)
+def test_days_by_other_names(text: str, key: str) -> None:
+    assert read.day_key(text) == key

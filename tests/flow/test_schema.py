@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from flowengine.flow import read
+from flowengine.flow import read, shape
 from flowengine.flow.document import Scalar
 from flowengine.flow.schema import kind, schema
-from tests.flow.office import codes, text
+from tests.flow.office import findings, text
 
 
 def subschemas(part: Any, path: tuple[str, ...] = ()) -> Iterator[tuple[tuple[str, ...], Any]]:
@@ -106,7 +106,8 @@ def test_leaves_are_taken_for_what_an_editor_takes_them_for() -> None:
     ],
 )
 def test_shape(change: tuple[str, str], code: str | None) -> None:
-    assert codes(text(change)) == ([code] if code else [])
+    errors = [d.code for d in findings(text(change)) if d.severity == "error"]
+    assert errors == ([code] if code else [])
 
 
 EDITOR = {
@@ -147,3 +148,51 @@ def test_editor_and_engine_agree_on_the_shape_of_leaves(name: str, leaf: str) ->
         fine = "overlap" in error.message or "midnight" in error.message or "same time" in error.message
     taken = EDITOR[name].is_valid(leaf)
     assert taken == fine, leaf
+
+
+# ---- our own reading of the schema ---------------------------------------------------------------------------------
+
+ANNOTATIONS = frozenset(
+    {"$schema", "$defs", "$id", "$comment", "title", "description", "markdownDescription", "default", "examples",
+     "defaultSnippets", "errorMessage", "enumDescriptions", "markdownEnumDescriptions", "deprecationMessage"}
+)  # fmt: skip
+
+
+def test_every_keyword_is_one_we_check() -> None:
+    used = {word for _, part in ALL for word in part if not word.startswith("x-")}
+    assert used - ANNOTATIONS <= shape.KEYWORDS
+
+
+def test_what_a_leaf_is_depends_on_its_kind_alone() -> None:
+    """shape.Part keeps what applies to a leaf by the leaf's kind."""
+    for path, part in ALL:
+        if "if" in part and {"string", "number", "boolean"} & set(types(part)):
+            assert set(part["if"]) <= {"type", "not"}, path
+
+
+def types(part: Any) -> list[str]:
+    named = part.get("type", [])
+    return [named] if isinstance(named, str) else list(named)
+
+
+def test_references_lead_to_an_end() -> None:
+    for name in schema()["$defs"]:
+        assert shape.ref(name).applied(Scalar.of("x", None))
+
+
+def test_all_keys_that_are_missing_are_one_finding() -> None:
+    (found,) = findings("flow: lonely\n")
+    assert (found.code, found.line) == ("missing-key", 1)
+    assert all(word in found.message for word in ("office", "hours", "receptionist", "people", "departments"))
+
+
+def test_the_nearest_name_is_the_fix_where_it_is_the_only_one() -> None:
+    (near,) = [d for d in findings(text(("receptionist:", "receptionst:"))) if d.severity == "error"]
+    assert (near.code, near.fix) == ("unknown-key", "receptionist")
+    (far,) = [d for d in findings(text(("  name: Ava", "  name: Ava\n  weather: x"))) if d.code == "unknown-key"]
+    assert far.fix is None
+
+
+def test_text_wide_values_are_shown_short() -> None:
+    (found,) = [d for d in findings(text(("  name: Ava", f"  name: Ava\n  {'k' * 500}: x"))) if d.severity == "error"]
+    assert len(found.message) < 120

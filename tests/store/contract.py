@@ -7,6 +7,8 @@ from dataclasses import replace
 
 import pytest
 
+from flowengine.call.events import CallArrived
+from flowengine.call.journal import encode
 from flowengine.runtime.ports import CallRow, Entry, StaleWriter
 from flowengine.store import SqlStore, open_store
 
@@ -34,6 +36,17 @@ class StoreContract:
         assert [row.call_id for row in await store.calls()] == ["c2", "c1", "c0"]
         assert [row.call_id for row in await store.calls("dental_office")] == ["c2", "c0"]
         assert [row.call_id for row in await store.calls(limit=1)] == ["c2"]
+
+    async def test_a_number_has_called_before_when_another_call_of_the_office_names_it(self, store: SqlStore) -> None:
+        arrival = CallArrived(0.0, "q1", "c1", "CA1", "+13125550199", "+13125550100", "phone", AT)
+        await store.open_call(CALL)
+        assert not await store.called_before("dental_office", "+13125550199", "c2")
+        await store.append("c1", [Entry(1, *encode(arrival)), Entry(2, "CallerSaid", '{"caller":"+13125550177"}')])
+        assert await store.called_before("dental_office", "+13125550199", "c2")
+        assert not await store.called_before("dental_office", "+13125550199", "c1")  # the call itself
+        assert not await store.called_before("billing", "+13125550199", "c2")
+        for other in ("+1312555019", "13125550199", "+13125550100", "+13125550177", "%", "_", ""):
+            assert not await store.called_before("dental_office", other, "c2"), other
 
     async def test_a_closed_call_has_its_outcome(self, store: SqlStore) -> None:
         await store.open_call(CALL)

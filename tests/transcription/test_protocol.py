@@ -37,6 +37,28 @@ def test_only_end_of_turn_makes_a_final() -> None:
 
 
 @pytest.mark.parametrize(
+    ("words", "confidence"),
+    [
+        ([{"text": "My", "confidence": 0.5}, {"text": "crown", "confidence": 1}], 0.75),
+        ([{"text": "My", "confidence": 0.5}, {"text": "crown"}, "fell", {"confidence": True}], 0.5),
+        ([{"confidence": -1}, {"confidence": 1.5}, {"confidence": "0.5"}, {"confidence": None}], None),
+        ([], None),
+        ({"confidence": 0.5}, None),
+        (None, None),
+    ],
+)
+def test_a_final_says_how_sure_it_is_of_its_words(words: object, confidence: float | None) -> None:
+    final = p.decode(turn(end_of_turn=True, words=words))
+    assert final == p.Turn(3, "My crown", True, confidence)
+    assert p.decode(turn(words=words)) == p.Turn(3, "My crown", False)
+
+
+def test_a_confidence_that_is_no_number_is_none() -> None:
+    raw = turn(end_of_turn=True, words=[{"confidence": 0.5}]).replace("0.5", "NaN")
+    assert p.decode(raw) == p.Turn(3, "My crown", True)
+
+
+@pytest.mark.parametrize(
     ("raw", "message"),
     [
         ('{"type": "Begin", "id": "x", "expires_at": 1}', p.Begin()),

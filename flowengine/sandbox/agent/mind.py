@@ -18,6 +18,7 @@ from flowengine.sandbox.agent.reading import (
     stems,
     wants_person,
 )
+from flowengine.sandbox.agent.tongues import spoken_in, told_to_speak, worded
 from flowengine.sandbox.agent.wording import ASKS, QUIET, answer_in, question_for, reported, reworded
 
 __all__ = ["Action", "Mind", "Say", "UseTool"]
@@ -86,14 +87,22 @@ class Mind:
 
     def hear(self, told: Brief, text: str) -> Action:
         """The caller has finished a turn."""
+        return _in_language(told, self._hear(told, text))
+
+    def _hear(self, told: Brief, text: str) -> Action:
         self._turn, self._used = text, set()
         self._turns += 1
+        if switch := _other_language(told, text):
+            return switch
         if self._to_ask and (noter := _noter(told)):
             return UseTool(noter.name, {"field": self._to_ask[0], "value": answer_in(text)})
         return self._consider(told)
 
     def instruct(self, told: Brief, instructions: str) -> Action:
         """`reply.create`: she puts it in her own words."""
+        return _in_language(told, self._instruct(told, instructions))
+
+    def _instruct(self, told: Brief, instructions: str) -> Action:
         if asked := _fields_to_ask(told, instructions):
             self._to_ask = asked
             return Say(question_for(asked[0]))
@@ -102,6 +111,9 @@ class Mind:
 
     def result(self, told: Brief, tool: str, result: str, failed: bool) -> Action:
         """A tool has answered."""
+        return _in_language(told, self._result(told, tool, result, failed))
+
+    def _result(self, told: Brief, tool: str, result: str, failed: bool) -> Action:
         self._used.add(tool)
         notes = (noter := _noter(told)) is not None and noter.name == tool
         if QUIET.search(result):
@@ -198,12 +210,29 @@ def _transfer_tool(told: Brief) -> Tool | None:
     return next((tool for tool in told.tools if (tool.properties.get("rule") or {}).get("enum")), None)
 
 
+def _other_language(told: Brief, text: str) -> UseTool | None:
+    """The tool for going on in the language of a turn, if there is one and it is not the language she speaks."""
+    for tool in told.tools:
+        languages = tuple(tool.properties.get("language", {}).get("enum") or ())
+        spoken = spoken_in(text, languages)
+        if spoken and spoken != told_to_speak(told.prompt):
+            return UseTool(tool.name, {"language": spoken})
+    return None
+
+
+def _in_language(told: Brief, action: Action) -> Action:
+    if isinstance(action, Say) and action.text:
+        return Say(worded(action.text, told_to_speak(told.prompt)))
+    return action
+
+
 def _is_side_note(name: str) -> bool:
     return "mood" in name or "unsolved" in name
 
 
 def _is_errand(tool: Tool, told: Brief) -> bool:
-    return tool not in (_noter(told), _transfer_tool(told)) and not _is_side_note(tool.name)
+    ours = tool in (_noter(told), _transfer_tool(told)) or "language" in tool.properties
+    return not ours and not _is_side_note(tool.name)
 
 
 # --- choosing -------------------------------------------------------------------------------------------------------

@@ -28,7 +28,11 @@ _PERSON = (
     r"(?:person|human|people|somebody|someone|anyone|anybody|staff|agent|representative|manager|receptionist|operator)"
 )
 _ASKING = r"(?:speak|talk|connect|transfer|put me|get me|let me|can i have|want|need|give me|through to|reach)"
-_WANTS_PERSON = re.compile(rf"\b{_ASKING}\b.*\b{_PERSON}\b|\b(?:operator|representative|real person)\b", re.S)
+_WANTS_PERSON = re.compile(
+    rf"\b{_ASKING}\b.*\b{_PERSON}\b|\b(?:operator|representative|real person)\b"
+    r"|\bhablar con (?:una persona|alguien)\b",
+    re.S,
+)
 
 
 @dataclass(frozen=True, slots=True)

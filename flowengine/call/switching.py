@@ -1,0 +1,63 @@
+"""The caller speaks another language: a new session of the receptionist goes on in it, knowing the story so far."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+from flowengine.call import handoff
+from flowengine.call.closing import story_so_far
+from flowengine.call.commands import AnswerTool, AskAgent, Command, LetAgentHear, LetAgentSpeak, PrepareLine
+from flowengine.call.conditions import spoken_language
+from flowengine.call.prompt import ON_HOLD, SAY_NOTHING, TAKING_MESSAGE, opening
+from flowengine.call.saying import Step, transfer
+from flowengine.call.state import Call, Phase, with_handoff
+from flowengine.call.wording import worded
+from flowengine.flow.model import Flow
+
+TALKS = (Phase.TALKING, Phase.ASKING, Phase.MESSAGE)  # where she has something to say at once
+
+
+def switch(flow: Flow, call: Call, tool_call: str, language: str) -> Step:
+    """The model says which of the receptionist's languages it is to be."""
+    spoken = next((name for name in flow.receptionist.languages if name.casefold() == language.casefold()), None)
+    if spoken is None:
+        known = {"status": "refused", "why": "not a language of this office", "languages": flow.receptionist.languages}
+        return call, (AnswerTool(tool_call, json.dumps(known), is_error=True),)
+    if spoken == spoken_language(flow, call):
+        return call, (AnswerTool(tool_call, json.dumps({"status": f"you speak {spoken} already, go on"})),)
+    if call.phase not in (*TALKS, Phase.RINGING) or call.agent != "ready" or call.line is not None:
+        return call, (AnswerTool(tool_call, '{"status": "refused", "why": "not now"}', is_error=True),)
+    call = _in(flow, replace(call, language=spoken))
+    now = {Phase.RINGING: ON_HOLD, Phase.MESSAGE: TAKING_MESSAGE}.get(call.phase, "")
+    story = " ".join(filter(None, (f"the caller wants to speak {spoken}.", now, story_so_far(call))))
+    begin = (AnswerTool(tool_call, SAY_NOTHING), opening(flow, call, "", story=story), LetAgentHear(True))
+    return replace(call, agent="starting"), (*begin, *_goes_on(flow, call, spoken), *_prepared(flow, call))
+
+
+def _in(flow: Flow, call: Call) -> Call:
+    """The call with the sentence of a running hand-off in its new language."""
+    rule = next((r for r in flow.rules if call.handoff and r.key == call.handoff.rule), None)
+    return with_handoff(call, say=worded(rule.say, call.language)) if rule and rule.say else call
+
+
+def _goes_on(flow: Flow, call: Call, language: str) -> tuple[Command, ...]:
+    """What she says first in it: the question that is open, or an answer to what she was asked."""
+    open_fields = {
+        Phase.ASKING: [name for name in call.asked if not call.fields.get(name)],
+        Phase.MESSAGE: list(call.collecting),
+        Phase.TALKING: [call.held.field] if call.held else [],
+    }.get(call.phase, [])
+    if open_fields:
+        return LetAgentSpeak(True), handoff.question(flow, call, open_fields[0])
+    if call.phase in TALKS:
+        return LetAgentSpeak(True), AskAgent(f"Go on in {language}: answer what the caller said last. Do not greet.")
+    return ()
+
+
+def _prepared(flow: Flow, call: Call) -> tuple[Command, ...]:
+    """The line that follows the open question, so that it is ready in the new language."""
+    if call.handoff is None or call.handoff.announced:
+        return ()
+    line = call.handoff.say or worded(transfer(flow, call.handoff.department).say_before, call.language)
+    return (PrepareLine(line),) if "{" not in line else ()

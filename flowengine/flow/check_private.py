@@ -1,0 +1,110 @@
+"""Checks of privacy and care: who is recorded knows it, and what is about health stays with people and out of texts."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Sequence
+from datetime import date
+from functools import cache
+
+from flowengine.flow.data_lists import entries
+from flowengine.flow.diagnostics import Diagnostic
+from flowengine.flow.document import Document
+from flowengine.flow.fill import names_in
+from flowengine.flow.model import CallerSays, CallerWants, Delivery, Flow, Path, Topic
+from flowengine.flow.phrases import stems_of
+
+_CONDITIONS = ("topic", "caller_wants")
+_NOT = "not "  # begins an entry of the list that looks clinical and is not
+
+
+def consent_line(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
+    """Whoever records says so first."""
+    kept = doc.get("privacy", "recording")
+    if kept in ("with consent", "always") and "consent_line" not in doc.get("privacy"):
+        said = f"recording: {kept}  needs a sentence that tells callers so"
+        help = "consent_line: This call is recorded. Say no if you would rather not be."
+        yield doc.diagnose(("privacy", "recording"), "consent-line-missing", said, help)
+
+
+# ---- clinical matters ----------------------------------------------------------------------------------------------
+
+
+def clinical_answer(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
+    """A rule about pain, medication and the like keeps the receptionist from answering; she is not said to help."""
+    for path, rule in doc.each("when_to_transfer", "*"):
+        if rule.get("emergency") is True or rule.get("receptionist_may_answer", True) is not True:
+            continue
+        found = next((f for word in _CONDITIONS for f in _clinical_entries(doc, (*path, word, "*"))), None)
+        if found is not None:
+            where, text = found
+            said = f"{text!r} is a clinical matter, and this rule lets the receptionist answer it"
+            help = "add  receptionist_may_answer: false  to the rule; the engine then sees to it"
+            yield doc.diagnose(where, "clinical-answer", said, help, severity="warning")
+    for where, text in _clinical_entries(doc, ("receptionist", "may_help_with", "*")):
+        said = f"{text!r} is a clinical matter, which the receptionist should leave to people"
+        help = "leave it out here and make it the topic of a rule with  receptionist_may_answer: false"
+        yield doc.diagnose(where, "clinical-answer", said, help, severity="warning")
+
+
+def _clinical_entries(doc: Document, place: Sequence[str | int]) -> Iterator[tuple[Path, str]]:
+    return ((path, text) for path, text in doc.each(*place) if isinstance(text, str) and is_clinical(text))
+
+
+def is_clinical(text: str) -> bool:
+    """Whether a phrase speaks of symptoms, treatment or medication: by `data/clinical_words.txt`."""
+    clinical, innocent = _lists()
+    found = _parts(text)
+    return not clinical.isdisjoint(found) and innocent.isdisjoint(found)
+
+
+@cache
+def _lists() -> tuple[frozenset[tuple[str, ...]], frozenset[tuple[str, ...]]]:
+    every = entries("clinical_words")
+    innocent = frozenset(stems_of(entry.removeprefix(_NOT)) for entry in every if entry.startswith(_NOT))
+    return frozenset(stems_of(entry) for entry in every if not entry.startswith(_NOT)), innocent
+
+
+def _parts(text: str) -> frozenset[tuple[str, ...]]:
+    """Every run of up to four stems of a text."""
+    said = stems_of(text)
+    return frozenset(said[start : start + size] for size in range(1, 5) for start in range(len(said) - size + 1))
+
+
+# ---- text messages -------------------------------------------------------------------------------------------------
+
+
+def details_in_text_message(flow: Flow, doc: Document) -> Iterator[Diagnostic]:
+    """A text message lies open on a phone: no private field in it and, where matters of health are spoken of, no
+    reason for the call."""
+    if not _text_messages((*flow.take_message.send_to, *flow.card.show_on)):
+        return
+    private = {f.name for f in flow.receptionist.find_out if f.private} | ({"reason"} if _about_health(flow) else set())
+    sent = (
+        (("take_message", "send_to"), flow.take_message.send_to, flow.take_message.collect, "leave it out of collect"),
+        (("handoff_card", "show_on"), flow.card.show_on, names_in(flow.card.headline), "leave it out of the headline"),
+    )
+    for path, deliveries, fields, help in sent:
+        told = [name for name in fields if name in private]
+        for i in _text_messages(deliveries) if told else ():
+            said = f"this text message would hold {' and '.join(told)}, which anybody who sees the phone can read"
+            yield doc.diagnose(
+                (*path, i, "sms"),
+                "private-in-text-message",
+                said,
+                f"{help}, or send it to the staff screen",
+                severity="warning",
+            )
+
+
+def _text_messages(deliveries: Collection[Delivery]) -> list[int]:
+    return [i for i, delivery in enumerate(deliveries) if delivery.kind == "sms"]
+
+
+def _about_health(flow: Flow) -> bool:
+    """Whether any rule of the office speaks of clinical matters."""
+    for rule in flow.rules:
+        match rule.condition:
+            case Topic(texts) | CallerWants(texts) | CallerSays(texts):
+                if any(is_clinical(text) for text in texts):
+                    return True
+    return False
