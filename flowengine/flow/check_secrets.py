@@ -107,3 +107,10 @@ def _random(text: str) -> bool:
     bits = -sum(n / len(text) * math.log2(n / len(text)) for n in counts.values())
     changes = len(re.findall(r"(?<=[A-Za-z])(?=[0-9])|(?<=[0-9])(?=[A-Za-z])", text))
     return bits >= LEAST_BITS and changes >= 3
+
+
+def hidden(word: str, text: str) -> str:
+    """The text with stars for every secret in it, as it would be found behind this word of a file."""
+    line = f"{word}: {text}"
+    found = {start: (what, end) for what, start, end in reversed(list(_secrets(line)))}
+    return _hidden(line, found)[len(word) + 2 :]

@@ -26,6 +26,9 @@ NAME_IN_TEXT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 _APART = frozenset({"tests", "tools", "handoff_card", "privacy", "callback", "voicemail", "alert_when"})
 
 
+_NEEDED: tuple[str, ...] = tuple(schema.schema()["required"])  # of the groups of a flow
+
+
 def compile_flow(
     text: str, file: str, *, env: Mapping[str, str] | None = None, load: Callable[[str], str] | None = None
 ) -> Flow:
@@ -90,7 +93,7 @@ def _without_broken(doc: Document, errors: Collection[Diagnostic]) -> Document |
     """The document without the groups that hold errors, if these say nothing about the others; else None."""
     starts = sorted((extent.line, str(path[0])) for path, extent in doc.keys.items() if len(path) == 1)
     groups = {_group_at(starts, d.line) if d.file == doc.file else "" for d in errors}
-    if not groups <= _APART:
+    if not groups <= _APART or any(doc.value.get(name) is None for name in _NEEDED):
         return None
     return replace(doc, value={name: value for name, value in doc.value.items() if name not in groups})
 

@@ -59,7 +59,7 @@ def _paragraphs(said: Iterable[str]) -> str:
 
 def _filled(text: str) -> str:
     """Wrapped; a list entry hangs under its dash."""
-    hang = "  " if text.startswith("- ") else ""
+    hang = "   " if text[:1].isdigit() else "  " if text.startswith("- ") else ""
     return textwrap.fill(" ".join(text.split()), WIDTH, subsequent_indent=hang, break_long_words=False)
 
 
@@ -119,7 +119,8 @@ def _lower(text: str) -> str:
 
 def _departments(flow: Flow) -> Iterator[str]:
     for department in flow.departments.values():
-        yield f"- {_cap(department.say_as)} ({department.key}) {_when(department)}. {_who(flow, department)} {_how(flow, department)}"
+        named = f"- {_cap(department.say_as)} ({department.key}) {_when(department)}."
+        yield f"{named} {_who(flow, department)} {_how(flow, department)}"
     yield f"No more than {counted(flow.most_phones_rung, 'phone')} ring for one call."
 
 
@@ -170,8 +171,10 @@ def _how(flow: Flow, department: Department) -> str:
     end = f"If nobody takes the call, {steps(flow, department.if_no_one_answers)}."
     match way.method:
         case Method.REFER:
-            unless = f"{duration(way.card_confirmed_within)}; otherwise {steps(flow, (way.if_card_not_confirmed,))}"
-            return f"The caller is sent back to the office's telephone system, once the card has arrived within {unless}. {end}"
+            unless = f"{duration(way.card_confirmed_within)} (otherwise {steps(flow, (way.if_card_not_confirmed,))})"
+            return (
+                f"Once the card has arrived within {unless}, the caller is sent back to the office's telephones. {end}"
+            )
         case Method.DIAL:
             return f"The caller is connected directly, without a briefing, once the card has arrived. {end}"
     return f"{_takes(way)} {end}"
@@ -199,8 +202,8 @@ def _waiting(flow: Flow) -> Iterator[str]:
     yield f"The caller hears {music} and, every {duration(hold.update_every)}: {_said(hold.update_says)}"
     if hold.receptionist_stays:
         yield (
-            f"{who} stays on the line: the caller can ask something, say “never mind” or press star to go back to {who}, and "
-            "say “message” or press one to leave a message."
+            f"{who} stays on the line: the caller can ask something, go back to {who} (“never mind”, or star), or leave a "
+            "message (“message”, or one)."
         )
     yield f"Nobody waits longer than {most}." if waits else ""
 
@@ -209,9 +212,10 @@ def _card(flow: Flow) -> Iterator[str]:
     card = flow.card
     transcript = {"live": "what is said, as it is said", "so far": "what was said so far", "none": "no transcript"}
     fields = listed(name.replace("_", " ") for name in card.fields)
+    where = listed(_place(d) for d in card.show_on)
     yield (
-        f"Before the first phone rings a card is shown on {listed(_place(d) for d in card.show_on)}: {quoted(card.headline)}, "
-        f"then {fields}, and {transcript[card.transcript]}. Its link works for {duration(card.link_expires)}."
+        f"Before the first phone rings a card is shown on {where}: {quoted(card.headline)}, then {fields}, and "
+        f"{transcript[card.transcript]}. Its link works for {duration(card.link_expires)}."
     )
     if card.crm_webhook:
         yield "The card is also sent to the office's own system."
@@ -243,17 +247,18 @@ def _privacy(flow: Flow) -> Iterator[str]:
         "always": "Every call is recorded.",
         "with consent": "Calls are recorded if the caller agrees.",
     }
-    kept = f"Transcripts are kept for {duration(privacy.keep_transcripts)}, the audit log for {duration(privacy.keep_audit_log)}."
+    times = duration(privacy.keep_transcripts), duration(privacy.keep_audit_log)
+    kept = f"Transcripts are kept for {times[0]}, the audit log for {times[1]}."
     out = f"Blacked out before anything is kept: {listed(privacy.redact)}." if privacy.redact else ""
     yield f"{recording[privacy.recording]} {kept} {out}"
 
 
 def _deciding(flow: Flow) -> Iterator[str]:
     yield (
-        "Hours, phrases, keys, counts, times and who may be rung are decided by the engine, word for word as written here. "
-        "Subjects, wishes and moods are judged by the AI model; where the receptionist may not answer, the engine's own "
-        "matcher decides as well."
+        "Hours, phrases, keys, counts, times and who may be rung are decided by the engine, word for word as written. "
+        "Subjects, wishes and moods are judged by the AI model; where the receptionist may not answer, the engine's "
+        "own matcher decides as well."
     )
     yield f"The file has {counted(len(flow.tests), 'test')}; `flowengine test` plays them."
-    sizes = listed(f"{title} ({len(entries)})" for title, entries in published().items())
-    yield f"The engine goes by these lists of words: {sizes}. `flowengine explain words` prints them."
+    titles = "; ".join(title[:1].lower() + title[1:] for title in published())
+    yield f"The engine goes by these lists: {titles}. `flowengine explain words` prints them."

@@ -33,7 +33,7 @@ _KEYS = {"*": "star", "#": "pound"} | {str(i): name for i, name in enumerate(
 def told(flow: Flow) -> Iterator[str]:
     """One paragraph a rule; the first that is true wins."""
     if not flow.rules:
-        yield f"Nothing in this file makes {flow.receptionist.name} hand a caller over, but being asked for a person by name."
+        yield f"No rule makes {flow.receptionist.name} hand a caller over; only being asked for a person by name does."
         return
     yield "These are read from the top at everything the caller says or does; the first that is true wins."
     for number, rule in enumerate(flow.rules, 1):
@@ -42,12 +42,9 @@ def told(flow: Flow) -> Iterator[str]:
 
 def _rule(flow: Flow, number: int, rule: Rule) -> Iterator[str]:
     mark = " EMERGENCY." if rule.emergency else ""
-    only = (
-        f", and only if {listed(f'{_plain(name)} is {value}' for name, value in rule.only_if.items())}"
-        if rule.only_if
-        else ""
-    )
-    yield f"- {number}. {rule.key}:{mark} When {condition(flow, rule)}{only}, {step(flow, rule.to)}."
+    so = listed(f"{_plain(name)} is {value}" for name, value in rule.only_if.items())
+    only = f", and only if {so}" if so else ""
+    yield f"{number}. {rule.key}:{mark} When {condition(flow, rule)}{only}, {step(flow, rule.to)}."
     if rule.say:
         yield f"The caller hears first: {quoted(rule.say.text)}"
     if rule.to_when_closed:

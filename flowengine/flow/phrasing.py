@@ -25,7 +25,8 @@ def counted(number: int, what: str) -> str:
 
 def duration(seconds: float) -> str:
     """ "20 seconds", "2 minutes", "1 minute and 30 seconds", "6 years"."""
-    told, left = [], seconds
+    told: list[str] = []
+    left = seconds
     for size, unit in _UNITS:
         number = int(left // size) if unit != "second" else round(left)
         if number and len(told) < 2:

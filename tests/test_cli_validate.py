@@ -1,0 +1,144 @@
+"""`validate` and `explain CODE` as an author, an editor and CI meet them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flowengine.cli import main
+from tests.flow.office import SMALL
+
+ROOT = Path(__file__).parents[1]
+DENTAL = ROOT / "flows" / "dental_office.yaml"
+BILLING = ROOT / "flows" / "billing_support.yaml"
+
+
+def flowengine(*arguments: str | Path, stdin: str | None = None, **env: str) -> Result:
+    clean: dict[str, str | None] = {"GITHUB_ACTIONS": None, "NO_COLOR": None, **env}
+    return CliRunner(env=clean).invoke(main, [*map(str, arguments)], prog_name="flowengine", input=stdin)
+
+
+@pytest.fixture
+def wrong(tmp_path: Path) -> Path:
+    file = tmp_path / "office.yaml"
+    file.write_text(SMALL.replace("to: front_desk", "to: front_dest   # who else?"), "utf-8")
+    return file
+
+
+def test_json_has_the_keys_that_others_rely_on(wrong: Path) -> None:
+    done = flowengine("validate", wrong, "--format", "json")
+    assert done.exit_code == 1
+    said = json.loads(done.stdout)
+    assert (said["format_version"], said["valid"], said["error_count"]) == (1, False, 1)
+    (error,) = [d for d in said["diagnostics"] if d["severity"] == "error"]
+    assert set(error) == {"severity", "code", "message", "file", "range", "excerpt", "help"}
+    assert error["range"]["start"]["line"] == error["range"]["end"]["line"]
+
+
+def test_annotations_come_by_themselves_on_github(wrong: Path) -> None:
+    assert "::error" not in flowengine("validate", wrong).stdout
+    on_github = flowengine("validate", wrong, GITHUB_ACTIONS="true")
+    assert f"::error file={wrong}" in on_github.stdout
+    assert "did you mean 'front_desk'" in on_github.stdout
+    only = flowengine("validate", wrong, "--format", "github")
+    assert all(line.startswith("::") for line in only.stdout.splitlines())
+
+
+def test_sarif_is_one_log(wrong: Path) -> None:
+    done = flowengine("validate", wrong, "--format", "sarif")
+    assert json.loads(done.stdout)["runs"][0]["results"][0]["level"] in ("error", "warning", "note")
+
+
+def test_warnings_alone_exit_0_and_with_strict_1(tmp_path: Path) -> None:
+    file = tmp_path / "office.yaml"
+    file.write_text(SMALL + "privacy:\n  keep_transcripts: 30 days\n", "utf-8")
+    assert flowengine("validate", file).exit_code == 0
+    assert flowengine("validate", file, "--strict").exit_code == 1
+
+
+def test_stdin_is_a_file_too() -> None:
+    done = flowengine("validate", "-", "--format", "concise", stdin=SMALL.replace("name: Ava", "nam: Ava"))
+    assert done.exit_code == 1
+    assert done.stdout.startswith("<stdin>:")
+
+
+def test_no_colour_unless_a_terminal(wrong: Path) -> None:
+    assert "\x1b[" not in flowengine("validate", wrong).stdout
+    coloured = CliRunner(env={"NO_COLOR": None}).invoke(main, ["validate", str(wrong)], color=True)
+    assert "\x1b[" in coloured.stdout
+    plain = CliRunner(env={"NO_COLOR": "1"}).invoke(main, ["validate", str(wrong)], color=True)
+    assert "\x1b[" not in plain.stdout
+
+
+def test_fix_mends_the_file_and_says_what(wrong: Path) -> None:
+    wrong.chmod(0o640)
+    done = flowengine("validate", wrong, "--fix")
+    assert done.exit_code == 0, done.output
+    assert "to: front_desk   # who else?" in wrong.read_text("utf-8")
+    assert "mended" in done.stderr
+    assert wrong.stat().st_mode & 0o777 == 0o640
+    assert [file.name for file in wrong.parent.iterdir()] == ["office.yaml"]
+
+
+def test_fix_of_stdin_prints_the_mended_text() -> None:
+    done = flowengine("validate", "-", "--fix", stdin=SMALL.replace("to: front_desk", "to: front_dest"))
+    assert done.stdout == SMALL
+
+
+def test_a_number_in_two_flows_is_an_error_in_both(tmp_path: Path) -> None:
+    one, other = tmp_path / "one.yaml", tmp_path / "other.yaml"
+    one.write_text(SMALL, "utf-8")
+    other.write_text(SMALL.replace("flow: small", "flow: other"), "utf-8")
+    done = flowengine("validate", one, other, "--format", "concise")
+    assert done.exit_code == 1
+    assert done.stdout.count("[number-in-two-flows]") == 2
+    assert flowengine("validate", one, "--format", "concise").exit_code == 0
+
+
+def test_a_missing_music_file_is_found(tmp_path: Path) -> None:
+    file = tmp_path / "office.yaml"
+    file.write_text(SMALL + "hold:\n  music: piano.wav\n", "utf-8")
+    assert "music-file" in flowengine("validate", file).stdout
+
+
+def test_a_file_that_is_not_there_cannot_be_checked(tmp_path: Path) -> None:
+    assert flowengine("validate", tmp_path / "nowhere.yaml").exit_code == 2
+
+
+def test_hundreds_of_findings_are_counted_and_fifty_shown(tmp_path: Path) -> None:
+    file = tmp_path / "office.yaml"
+    rules = "".join(f"  - rule: r{i}\n    caller_says: [word{i}]\n    to: nowhere{i}\n" for i in range(80))
+    file.write_text(SMALL + rules, "utf-8")
+    done = flowengine("validate", file, "--format", "concise")
+    assert done.stdout.count("[unknown-department]") == 50
+    assert "and 31 more findings" in done.stdout or "more findings" in done.stdout
+
+
+# ---- explain CODE ----------------------------------------------------------------------------------------------------
+
+
+def test_the_story_of_a_code_shows_what_is_found_and_what_would_be_right() -> None:
+    done = flowengine("explain", "unknown-department")
+    assert done.exit_code == 0
+    assert "unknown-department (error): A step names a department" in done.stdout
+    assert "no department 'front_dest'" in done.stdout
+    assert "to: front_desk" in done.stdout
+
+
+def test_a_code_that_is_not_there_gets_a_suggestion() -> None:
+    done = flowengine("explain", "unknown-departmnt")
+    assert done.exit_code == 2
+    assert "did you mean 'unknown-department'?" in done.stderr
+
+
+def test_an_office_is_told_in_sentences() -> None:
+    done = flowengine("explain", DENTAL)
+    assert "Dana and Luis are rung, one after another, for 20 seconds each" in " ".join(done.stdout.split())
+    assert max(map(len, done.stdout.splitlines())) <= 88
+
+
+def test_the_lists_of_words_can_be_read() -> None:
+    assert "representative" in flowengine("explain", "words").stdout
