@@ -63,8 +63,8 @@ def says(flow: Flow, text: str, staff: Mapping[str, str] | None = None) -> FlowT
 def _of_rule(flow: Flow, rule: Rule, every_phrase: bool) -> Iterator[Probe]:
     callers = list(_callers(flow, rule.condition))
     for about, lines, changes in callers if every_phrase else callers[:1]:
-        test = replace(_test(flow, *lines), **{**_only_if(flow, rule), **changes})  # type: ignore[arg-type]
-        yield Probe(rule.key, about, test)
+        test = replace(_test(flow, *lines), **{**_only_if(rule), **changes})  # type: ignore[arg-type]
+        yield Probe(rule.key, about, _answering(rule, test))
 
 
 Caller = tuple[str, tuple[Line, ...], Mapping[str, object]]
@@ -122,10 +122,19 @@ def _turns(number: int, *, mood: str = "", unsolved: bool = False) -> tuple[Line
     return tuple(Line(says=text, mood=mood, unsolved=unsolved) for text in texts)
 
 
-def _only_if(flow: Flow, rule: Rule) -> dict[str, object]:
-    """What else must be so for a rule that reads it."""
-    wanted = {name: value for name, value in rule.only_if.items() if name in ("dialled", "language")}
-    return dict(wanted)
+def _only_if(rule: Rule) -> dict[str, object]:
+    """What else must be so of a call for a rule that reads it."""
+    return {name: value for name, value in rule.only_if.items() if name in ("dialled", "language")}
+
+
+def _answering(rule: Rule, test: FlowTest) -> FlowTest:
+    """The caller answers what the rule's `only_if` reads as it wants."""
+    wanted = {name: value for name, value in rule.only_if.items() if name not in ("dialled", "language")}
+    if not wanted:
+        return test
+    first, *others = test.caller or (Line(says=NOTHING_MUCH[0]),)
+    answers = {**first.answers, **wanted}
+    return replace(test, caller=(Line(says="Good morning", answers=answers), replace(first, answers=answers), *others))
 
 
 def _test(flow: Flow, *lines: Line) -> FlowTest:

@@ -197,7 +197,7 @@ def reserved_name(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
             False,
         ),
         (
-            ("transfer_to_human", "note_answer", "note_mood", "note_unsolved"),
+            ("transfer_to_human", "note_answer", "note_mood", "note_unsolved", "switch_language"),
             "is a tool of the engine",
             ("tools", "*", "name"),
             False,

@@ -69,7 +69,7 @@ def disclosed(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
     office = str(doc.get("office", "name") or "")
     for path, text in spoken(doc, GREETING_PLACES):
         tells = known.get(str(path[2]) if len(path) > 2 else first)
-        said = normalise(text.replace(office, " ") if office else text)
+        said = normalise(re.sub(rf"(?<!\w){re.escape(office)}(?!\w)", " ", text) if office else text)
         if tells and not any(_stands(word, said) for word in tells):
             yield doc.diagnose(
                 path,
@@ -88,12 +88,17 @@ def _stands(needle: Sequence[str], hay: Sequence[str]) -> bool:
 # ---- whole ---------------------------------------------------------------------------------------------------------
 
 
+SAID_IN_PASSING = (("office", "facts", "*"), ("office", "name"), ("departments", "*", "say_as"))
+
+
 def swallowed_speech(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
     """A spoken line that stops at a ` #`: YAML takes the rest for a comment."""
-    for path, text in spoken(doc, (*SPOKEN_PLACES, *GREETING_PLACES)):
+    for path, text in spoken(doc, (*SPOKEN_PLACES, *GREETING_PLACES, *SAID_IN_PASSING)):
         rest = _rest_of_line(doc, path)
         quoted = doc.source(path)[:1] in ("", '"', "'", "|", ">")
-        if re.match(r"\s+#", rest) and not quoted and not re.search(r"[.?!]$", text):
+        number = re.match(r"\s+#\s?\d", rest) is not None  # "210 Oak Street #4"
+        ends = path[:1] in (("office",), ("departments",)) or re.search(r"[.?!]$", text)
+        if re.match(r"\s+#", rest) and not quoted and (number or not ends):
             yield doc.diagnose(
                 path,
                 "comment-in-speech",

@@ -220,12 +220,29 @@ def _date(text: str) -> YearlyDate:
         weekday, month = _weekday(match[2]), _month(match[3])
         if weekday is not None and month:
             return YearlyDate(month, year=_year(match[4]), nth=_NTH[match[1]], weekday=weekday)
-    if match := _DAY_MONTH.fullmatch(plain):
+    named, _, rest = plain.partition(" ")
+    weekday = _weekday(named.rstrip(",."))
+    if match := _DAY_MONTH.fullmatch(plain if weekday is None else rest):
         day, month, year = int(match[1]), _month(match[2]), _year(match[3])
         if month and 1 <= day <= _MONTH_DAYS[month - 1]:
             _must_exist(text, year, month, day)
+            _must_be(text, weekday, year, month, day)
             return YearlyDate(month, day, year)
     raise _not_a_date(text)
+
+
+def _must_be(text: str, weekday: int | None, year: int | None, month: int, day: int) -> None:
+    """A weekday in front of a date is there to notice a slip; a date of every year has none of its own."""
+    if weekday is None:
+        return
+    if year is None:
+        said = f"{_shown(text)} is on another weekday every year"
+        raise Unreadable("bad-date", said, "leave the weekday out, or give the year")
+    is_ = date(year, month, day).weekday()
+    if is_ != weekday:
+        name = _LONG_DAYS[is_].capitalize()
+        said = f"{_shown(text)}: that day is a {name}"
+        raise Unreadable("wrong-weekday", said, f"write {name[:3]}, or correct the date")
 
 
 def _must_exist(text: str, year: int | None, month: int, day: int) -> None:

@@ -210,3 +210,14 @@ def test_what_was_probably_meant(reader: Callable[[str], object], text: str, mea
 )
 def test_days_by_other_names(text: str, key: str) -> None:
     assert read.day_key(text) == key
+
+
+def test_a_weekday_before_a_date_must_be_that_dates() -> None:
+    assert read.dates("Thu 26 Nov 2026") == read.dates("26 Nov 2026")
+    assert read.dates("Thursday, 26 Nov 2026") == read.dates("26 Nov 2026")
+    with pytest.raises(read.Unreadable) as wrong:
+        read.dates("Fri 26 Nov 2026")
+    assert wrong.value.code == "wrong-weekday"
+    with pytest.raises(read.Unreadable) as yearly:
+        read.dates("Fri 25 Dec")
+    assert yearly.value.code == "bad-date"
