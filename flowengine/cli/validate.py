@@ -3,24 +3,26 @@
 from __future__ import annotations
 
 import os
+import posixpath
+import stat
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import date, datetime
 from importlib.metadata import version
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import click
 
 from flowengine.cli.common import beside, bytes_beside, cannot, text_of
-from flowengine.flow.compiler import check_flow
-from flowengine.flow.diagnostics import Diagnostic, render_concise, render_full, to_json
+from flowengine.cli.findings import never_fail_on_a_letter, print_findings
+from flowengine.flow.compiler import Checked, check
+from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.fixes import mend
-from flowengine.flow.formats import to_github, to_sarif
-from flowengine.flow.model import Flow
-from flowengine.flow.ranking import capped, ranked
+from flowengine.flow.formats import to_github, to_json, to_sarif
+from flowengine.flow.ranking import ranked
 from flowengine.flow.several import across
 
-COLOURS = {"error": "red", "warning": "yellow", "info": "cyan"}
 STDIN = "<stdin>"
 
 
@@ -40,21 +42,35 @@ STDIN = "<stdin>"
 @click.option("--fix", is_flag=True, help="Mend what can be mended in one way only; comments and blank lines stay.")
 def validate(files: tuple[str, ...], form: str | None, strict: bool, today: datetime | None, fix: bool) -> None:
     """Check flow files: shape and meaning, offline. `-` reads stdin."""
+    never_fail_on_a_letter()
     day = today.date() if today else date.today()
-    texts = {STDIN if file == "-" else file: text_of(file) for file in files}
+    texts = {STDIN if file == "-" else file: text_of(file) for file in _each_once(files)}
     if fix:
         texts = {file: _mended(file, text, day) for file, text in texts.items()}
-    checked = {file: _check(file, text, day) for file, text in texts.items()}
-    flows = [flow for flow, _ in checked.values() if flow]
-    found = ranked([*(d for _, found in checked.values() for d in found), *across(flows)])
-    if not (fix and STDIN in texts):  # there stdout is the mended text
-        _print(found, texts, form)
+    checked = [_check(file, text, day) for file, text in texts.items()]
+    documents = [each.document for each in checked if each.document]
+    found = ranked([*(d for each in checked for d in each.found), *across(documents)])
+    _print(found, texts, form, err=fix and STDIN in texts)  # there stdout is the mended text
     bad = [d for d in found if d.severity == "error" or (strict and d.severity == "warning")]
     raise SystemExit(1 if bad else 0)
 
 
-def _check(file: str, text: str, today: date) -> tuple[Flow | None, list[Diagnostic]]:
-    return check_flow(text, file, today=today, load=beside(file), read_bytes=bytes_beside(file))
+def _each_once(files: Iterable[str]) -> Iterable[str]:
+    """The files, one that is named in two ways by its first name."""
+    first: dict[str, str] = {}
+    for file in files:
+        first.setdefault(file if file == "-" else os.path.realpath(file), file)
+    return first.values()
+
+
+def _check(file: str, text: str, today: date) -> Checked:
+    """What is found in a file; what a shared file holds is told by a name that can be opened from here."""
+    checked = check(text, file, today=today, load=beside(file), read_bytes=bytes_beside(file))
+    return replace(checked, found=[d if d.file == file else _from_here(d, file) for d in checked.found])
+
+
+def _from_here(d: Diagnostic, file: str) -> Diagnostic:
+    return replace(d, file=posixpath.join(PurePath(file).parent.as_posix(), d.file))
 
 
 # ---- mending ---------------------------------------------------------------------------------------------------------
@@ -62,76 +78,66 @@ def _check(file: str, text: str, today: date) -> tuple[Flow | None, list[Diagnos
 
 def _mended(file: str, text: str, today: date) -> str:
     """The text with what can be mended mended; a file is written, stdin goes to stdout."""
-    result = mend(text, file, lambda new: _check(file, new, today)[1])
+    result = mend(text, file, lambda new: check(new, file, today=today, load=beside(file)).found)
     for d in result.mended:
-        click.echo(f"mended {file}:{d.line}:{d.column}: {d.message} [{d.code}]", err=True)
+        click.echo(f"mended {file}:{d.line}:{d.column}: {_what(d)} [{d.code}]", err=True)
+    for d in result.left:
+        if d.fix is not None and d.file == file:
+            click.echo(f"not mended {file}:{d.line}:{d.column}: more errors would come of it [{d.code}]", err=True)
     if file == STDIN:
-        click.echo(result.text, nl=False)
+        click.echo(result.text.encode("utf-8", errors="surrogateescape"), nl=False)
     elif result.text != text:
-        _write(Path(file), result.text)
+        _write(Path(os.path.realpath(file)), result.text)
     return result.text
+
+
+def _what(d: Diagnostic) -> str:
+    """What a piece was and is; white space and longer pieces are better told by the finding itself."""
+    was = d.excerpt[d.column - 1 : d.end_column - 1] if d.line == d.end_line else ""
+    places = f" in {len(d.also) + 1} places" if d.also else ""
+    return f"{was} → {d.fix}{places}" if was.strip() and (d.fix or "").strip() else d.message
 
 
 def _write(path: Path, text: str) -> None:
     """The whole file or none of it, with the permissions it had."""
+    name = ""
     try:
-        mode = path.stat().st_mode
         handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
         with os.fdopen(handle, "wb") as file:
             file.write(text.encode("utf-8", errors="surrogateescape"))
-        os.chmod(name, mode)
+        os.chmod(name, stat.S_IMODE(path.stat().st_mode))
         os.replace(name, path)
     except OSError as mistake:
+        if name:
+            Path(name).unlink(missing_ok=True)
         cannot(f"cannot write {path}: {mistake.strerror}")
 
 
 # ---- printing --------------------------------------------------------------------------------------------------------
 
 
-def _print(found: Sequence[Diagnostic], texts: dict[str, str], form: str | None) -> None:
+def _print(found: Sequence[Diagnostic], texts: Mapping[str, str], form: str | None, *, err: bool) -> None:
     match form:
         case "json":
-            click.echo(to_json(found, texts))
+            click.echo(to_json(found, texts), err=err)
         case "sarif":
-            click.echo(to_sarif(found, version("flowengine")))
+            click.echo(to_sarif([*map(_in_repository, found)], version("flowengine")), err=err)
         case "github":
-            _print_lines([to_github(found)] if found else [])
-        case "concise":
-            _print_capped(found, texts, full=False)
+            _annotate(found, err=err)
         case _:
-            _print_capped(found, texts, full=True)
-            if form is None and os.environ.get("GITHUB_ACTIONS") == "true" and found:
-                click.echo(to_github(found))
+            print_findings(found, texts, full=form != "concise", err=err)
+            if form is None and os.environ.get("GITHUB_ACTIONS") == "true":
+                _annotate(found, err=err)
 
 
-def _print_capped(found: Sequence[Diagnostic], texts: dict[str, str], *, full: bool) -> None:
-    """At most 50 findings of each file, the serious ones first to stay, and how many more there are."""
-    for file in dict.fromkeys((*texts, *(d.file for d in found))):
-        shown, left_out = capped([d for d in found if d.file == file])
-        lines = texts.get(file, "").splitlines()
-        _print_lines([_coloured(d, render_full(d, lines) if full else render_concise(d)) for d in shown], gap=full)
-        if left_out:
-            click.echo(f"{file}: and {left_out} more findings")
-    errors, warnings = (sum(d.severity == s for d in found) for s in ("error", "warning"))
-    counts = ", ".join(_count(n, what) for n, what in ((len(texts), "file"), (errors, "error"), (warnings, "warning")))
-    click.echo(counts, err=True)
+def _annotate(found: Sequence[Diagnostic], *, err: bool) -> None:
+    if found:
+        click.echo(to_github([*map(_in_repository, found)]), err=err)
 
 
-def _print_lines(lines: Sequence[str], *, gap: bool = False) -> None:
-    for line in lines:
-        click.echo(line + ("\n" if gap else ""), color=_colour())
-
-
-def _colour() -> bool | None:
-    """Colour only on a terminal (None leaves that to click), and never where `NO_COLOR` is set."""
-    return False if os.environ.get("NO_COLOR") else None
-
-
-def _coloured(d: Diagnostic, text: str) -> str:
-    first, _, rest = text.partition("\n")
-    head = click.style(first, fg=COLOURS[d.severity], bold=d.severity == "error")
-    return f"{head}\n{rest}" if rest else head
-
-
-def _count(number: int, what: str) -> str:
-    return f"{number} {what}{'s' * (number != 1)}"
+def _in_repository(d: Diagnostic) -> Diagnostic:
+    """The finding with its file named from the folder the command runs in, by forward slashes."""
+    if d.file == STDIN:
+        return d
+    path = os.path.relpath(d.file)
+    return replace(d, file=PurePath(d.file if path.startswith("..") else path).as_posix())

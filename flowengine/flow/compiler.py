@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import date
 from itertools import islice
 from typing import Any
@@ -15,18 +15,14 @@ from flowengine.flow.check_secrets import hide_secrets
 from flowengine.flow.checks import CHECKS, MEANING, WITH_FILES
 from flowengine.flow.diagnostics import Diagnostic, FlowInvalid
 from flowengine.flow.document import Document
-from flowengine.flow.model import Flow, Path
+from flowengine.flow.model import Flow
+from flowengine.flow.partial import sound_part
 from flowengine.flow.ranking import ranked
 from flowengine.flow.reading import read_leaves
+from flowengine.flow.renamed import at_definition
 from flowengine.flow.shared import merge_shared
 
 NAME_IN_TEXT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
-
-# groups without which the rest of a flow means the same: an error in one keeps nothing else from being checked
-_APART = frozenset({"tests", "tools", "handoff_card", "privacy", "callback", "voicemail", "alert_when"})
-
-
-_NEEDED: tuple[str, ...] = tuple(schema.schema()["required"])  # of the groups of a flow
 
 
 def compile_flow(
@@ -42,6 +38,16 @@ def compile_flow(
     return flow
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What came of a file: the flow, if it has no error; every finding, sorted by place; and its values with their
+    places, if it could be read at all."""
+
+    flow: Flow | None
+    found: list[Diagnostic]
+    document: Document | None = None
+
+
 def check_flow(
     text: str,
     file: str,
@@ -52,29 +58,39 @@ def check_flow(
 ) -> tuple[Flow | None, list[Diagnostic]]:
     """The flow, if the file has no error, and every finding sorted by place. `today` switches on findings that depend
     on the date, `read_bytes` those about the files a flow names (music)."""
+    checked = check(text, file, today=today, load=load, read_bytes=read_bytes)
+    return checked.flow, checked.found
+
+
+def check(
+    text: str,
+    file: str,
+    *,
+    today: date | None = None,
+    load: Callable[[str], str] | None = None,
+    read_bytes: Callable[[str], bytes] | None = None,
+) -> Checked:
+    """The same, with the document the findings are about."""
     doc, found = source.parse(text, file)
     if doc is None:
-        return None, ranked(found)
+        return Checked(None, ranked(found))
     refused = list(foreign.refuse(doc))
     if refused:
-        return None, ranked(refused)
+        return Checked(None, ranked(refused))
     wrong, unsound = schema.check(doc)
     if () in unsound:
-        return None, ranked(found + wrong)
-    leaves, unreadable = read_leaves(doc, unsound, _region(doc, unsound))
-    merged, of_shared, complete = merge_shared(leaves, _region(doc, unsound), load)
+        return Checked(None, ranked(found + wrong))
+    leaves, unreadable = read_leaves(doc, unsound, _region(doc))
+    merged, of_shared, complete = merge_shared(leaves, _region(doc), load)
     found += wrong + unreadable + of_shared
     # what a shared file that cannot be read would have added is not unknown
     found += [d for d in _run_checks(merged, today) if complete or not d.code.startswith("unknown-")]
     if read_bytes is not None:
         found += [d for check in WITH_FILES for d in check(merged, read_bytes)]
-    sound = not _errors(found)
-    flow = build(merged, text) if sound else None
-    if meant := merged if sound else _without_broken(merged, _errors(found)):
-        told = _run_meaning(flow or build(meant, text), meant)
-        found += told if sound else [d for d in told if d.code != "untested"]  # its tests may be what is broken
-    found = ignores.heeded(doc, hide_secrets(found))
-    return None if _errors(found) else flow, ranked(found)
+    flow = None if _errors(found) else build(merged, text)
+    found += _meaning(merged, text, flow, _errors(found), complete)
+    found = ignores.heeded(merged, at_definition(merged, found), whole=flow is not None, dated=today is not None)
+    return Checked(None if _errors(found) else flow, ranked(hide_secrets(found)), merged)
 
 
 def _errors(found: Iterable[Diagnostic]) -> list[Diagnostic]:
@@ -85,24 +101,21 @@ def _run_checks(doc: Document, today: date | None) -> list[Diagnostic]:
     return [d for check in CHECKS for d in islice(check(doc, today), schema.MOST_FINDINGS)]
 
 
+def _meaning(
+    doc: Document, text: str, flow: Flow | None, errors: Collection[Diagnostic], complete: bool
+) -> list[Diagnostic]:
+    """What is found in the finished flow; of a file with errors, in as much of it as is sound."""
+    if flow is not None:
+        return _run_meaning(flow, doc)
+    part = sound_part(doc, errors, complete=complete)
+    return [d for d in _run_meaning(build(part.document, text), part.document) if part.holds(d)] if part else []
+
+
 def _run_meaning(flow: Flow, doc: Document) -> list[Diagnostic]:
     return [d for check in MEANING for d in islice(check(flow, doc), schema.MOST_FINDINGS)]
 
 
-def _without_broken(doc: Document, errors: Collection[Diagnostic]) -> Document | None:
-    """The document without the groups that hold errors, if these say nothing about the others; else None."""
-    starts = sorted((extent.line, str(path[0])) for path, extent in doc.keys.items() if len(path) == 1)
-    groups = {_group_at(starts, d.line) if d.file == doc.file else "" for d in errors}
-    if not groups <= _APART or any(doc.value.get(name) is None for name in _NEEDED):
-        return None
-    return replace(doc, value={name: value for name, value in doc.value.items() if name not in groups})
-
-
-def _group_at(starts: Collection[tuple[int, str]], line: int) -> str:
-    return next((name for start, name in reversed(list(starts)) if start <= line), "")
-
-
-def _region(doc: Document, unsound: Collection[Path]) -> str | None:
+def _region(doc: Document) -> str | None:
     """The country of the office's first number, which numbers without a country code are read in."""
     numbers: Any = doc.get("office", "phone_numbers")
     children = numbers.values() if isinstance(numbers, dict) else numbers if isinstance(numbers, list) else [numbers]

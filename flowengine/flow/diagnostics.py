@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
-import json
-from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 Severity = Literal["error", "warning", "info"]
 
-JSON_FORMAT_VERSION = 1
 WIDEST_EXCERPT = 160  # characters of a source line that are shown
+
+
+class Mark(NamedTuple):
+    """A piece of a file's text; `end_column` is the column behind its last character."""
+
+    line: int
+    column: int
+    end_line: int
+    end_column: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +35,12 @@ class Diagnostic:
     help: str = ""
     excerpt: str = ""  # the source line it stands on
     fix: str | None = None  # what the marked piece becomes, where only one thing can be meant
+    also: tuple[Mark, ...] = ()  # further places of the same cause, which the same fix mends
+
+
+def mark(d: Diagnostic) -> Mark:
+    """The piece of text a finding is about."""
+    return Mark(d.line, d.column, d.end_line, d.end_column)
 
 
 class FlowInvalid(Exception):
@@ -52,7 +64,7 @@ def render_concise(d: Diagnostic) -> str:
 
 def render_full(d: Diagnostic, source_lines: Sequence[str] = ()) -> str:
     """The finding with its source line, a caret line under it, and what would be right."""
-    excerpt = _excerpt(d, source_lines)
+    excerpt = excerpt_of(d, source_lines)
     lines = [render_concise(d)]
     if excerpt.strip():
         lines += _pointed(excerpt, d)
@@ -72,34 +84,6 @@ def _pointed(excerpt: str, d: Diagnostic) -> list[str]:
     return [gutter + shown, " " * (len(gutter) - 2) + "| " + " " * start + "^" * carets]
 
 
-def to_json(diagnostics: Sequence[Diagnostic], texts: Mapping[str, str] | None = None) -> str:
-    """The object of `validate --format json` (design.md section 5); `texts` are the sources by file name."""
-    count = Counter(d.severity for d in diagnostics)
-    lines = {file: text.splitlines() for file, text in (texts or {}).items()}
-    findings = {
-        "format_version": JSON_FORMAT_VERSION,
-        "valid": not count["error"],
-        "error_count": count["error"],
-        "warning_count": count["warning"],
-        "diagnostics": [_as_json(d, lines.get(d.file, ())) for d in diagnostics],
-    }
-    return json.dumps(findings, indent=2, ensure_ascii=False)
-
-
-def _excerpt(d: Diagnostic, lines: Sequence[str]) -> str:
+def excerpt_of(d: Diagnostic, lines: Sequence[str] = ()) -> str:
+    """The source line a finding stands on, as it carries it or from the file's lines."""
     return d.excerpt or (lines[d.line - 1] if d.line <= len(lines) else "")
-
-
-def _as_json(d: Diagnostic, lines: Sequence[str]) -> dict[str, object]:
-    return {
-        "severity": d.severity,
-        "code": d.code,
-        "message": d.message,
-        "file": d.file,
-        "range": {
-            "start": {"line": d.line, "column": d.column},
-            "end": {"line": d.end_line, "column": d.end_column},
-        },
-        "excerpt": _excerpt(d, lines),
-        "help": d.help,
-    }

@@ -3,84 +3,119 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
+
+import yaml
 
 from flowengine.flow.codes import all_codes
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document, Extent
-from flowengine.flow.likeness import nearest
+from flowengine.flow.likeness import certain, nearest
 
-_COMMENT = re.compile(r"(?:^|\s)#\s*flowengine:\s*ignore\b(?P<codes>\[[^\]]*\])?(?P<reason>.*)$")
+_BEGINS = re.compile(r"(?:^|(?<=\s))#(?=\s*flowengine:\s*ignore\b)")
+_COMMENT = re.compile(r"#\s*flowengine:\s*ignore\s*(?P<codes>\[[^\]]*\])?(?P<reason>.*)")
+_FORM = "write  # flowengine: ignore[code] and the reason"
+_WITH_A_DATE = frozenset({"exception-past"})  # found only when it is said what day today is
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """One such comment."""
+    """One such comment: where it stands, where each of its codes stands, and why it is there."""
 
     extent: Extent
-    codes: tuple[str, ...]
+    codes: tuple[tuple[str, Extent], ...]
     reason: str
 
 
-def heeded(doc: Document, found: Iterable[Diagnostic]) -> list[Diagnostic]:
-    """The findings without those that are ignored on their line, and what is wrong with the comments themselves."""
-    comments = {ignore.extent.line: ignore for ignore in ignores(doc)}
+def heeded(doc: Document, found: Iterable[Diagnostic], *, whole: bool, dated: bool) -> list[Diagnostic]:
+    """The findings without those that are ignored on their line, and what is wrong with the comments themselves.
+    Whether a comment is of use is asked only after a `whole` check, and of dates after a `dated` one."""
+    comments = {(ignore.extent.file, ignore.extent.line): ignore for ignore in ignores(doc)}
     if not comments:
         return list(found)
     kept: list[Diagnostic] = []
-    used: set[tuple[int, str]] = set()
+    used: set[tuple[str, int, str]] = set()
     for d in found:
-        ignore = comments.get(d.line) if d.file == doc.file else None
-        if ignore and d.code in ignore.codes and ignore.reason:
-            used.add((d.line, d.code))
-            if d.severity != "error":
-                continue
-        kept.append(d)
-    return kept + [d for ignore in comments.values() for d in _wrong(doc, ignore, used)]
+        ignore = comments.get((d.file, d.line))
+        if ignore and ignore.reason and d.severity != "error" and d.code in {code for code, _ in ignore.codes}:
+            used.add((d.file, d.line, d.code))
+        else:
+            kept.append(d)
+    told = [d for ignore in comments.values() for d in _wrong(doc, ignore)]
+    return [*kept, *told, *(_unused(doc, comments.values(), used, dated) if whole else ())]
 
 
 def ignores(doc: Document) -> Iterator[Ignore]:
-    """Every such comment of a file that is a comment, not a piece of text."""
-    for number, line in enumerate(doc.lines.get(doc.file, ()), 1):
-        match = _COMMENT.search(line) if "flowengine:" in line else None
-        if match and not _in_text(doc, number, match.start()):
-            codes = tuple(code.strip() for code in (match["codes"] or "")[1:-1].split(",") if code.strip())
-            start = match.start() + line[match.start() :].index("#") + 1
-            yield Ignore(Extent(doc.file, number, start, number, len(line) + 1), codes, match["reason"].strip())
+    """Every such comment of a file and of those it shares: real comments, not words in a text."""
+    for file, lines in doc.lines.items():
+        maybe = [(n, begins.start()) for n, line in enumerate(lines, 1) for begins in _begins(line)]
+        texts = list(_texts(lines)) if maybe else []
+        read: set[int] = set()
+        for number, start in maybe:
+            match = _COMMENT.match(lines[number - 1], start)
+            in_text = any(begin <= (number, start + 1) < end for begin, end in texts)
+            if match and not in_text and number not in read:
+                read.add(number)
+                whole = Extent(file, number, start + 1, number, len(match.string.rstrip()) + 1)
+                yield Ignore(whole, tuple(_codes(match, whole)), match["reason"].strip())
 
 
-def _in_text(doc: Document, line: int, before: int) -> bool:
-    """Whether a value covers this place of the file."""
-    return any(
-        extent.file == doc.file
-        and (extent.line, extent.column) <= (line, before + 1)
-        and (line, before + 1) < (extent.end_line, extent.end_column)
-        for path, extent in doc.values.items()
-        if not isinstance(_value(doc, path), dict | list)
-    )
+def _begins(line: str) -> Iterator[re.Match[str]]:
+    return _BEGINS.finditer(line) if "flowengine:" in line else iter(())
 
 
-def _value(doc: Document, path: tuple[str | int, ...]) -> object:
-    return doc.get(*path)
+def _codes(match: re.Match[str], whole: Extent) -> Iterator[tuple[str, Extent]]:
+    start = match.start("codes")
+    for code in re.finditer(r"[^\[\],\s]+", match["codes"] or ""):
+        yield code[0], Extent(whole.file, whole.line, start + code.start() + 1, whole.line, start + code.end() + 1)
 
 
-def _wrong(doc: Document, ignore: Ignore, used: set[tuple[int, str]]) -> Iterator[Diagnostic]:
-    known = all_codes()
+def _texts(lines: Sequence[str]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """Where every key and value begins and ends. A file that cannot be read has been refused before."""
+    text = "\n".join(line if line.strip() else "" for line in lines) + "\n"
+    try:
+        for token in yaml.scan(text, Loader=_Loader):
+            if isinstance(token, yaml.ScalarToken):
+                start, end = token.start_mark, token.end_mark
+                yield (start.line + 1, start.column + 1), (end.line + 1, end.column + 1)
+    except yaml.YAMLError:
+        return
+
+
+def _wrong(doc: Document, ignore: Ignore) -> Iterator[Diagnostic]:
+    """What keeps a comment from being heeded."""
     if not ignore.codes:
-        said = "this does not say which finding is ignored"
-        yield doc.at(ignore.extent, "ignore", said, "write  # flowengine: ignore[code] and the reason")
+        yield _say(doc, ignore.extent, "ignore", "this does not say which finding is ignored", _FORM)
         return
     if not ignore.reason:
-        yield doc.at(ignore.extent, "ignore", "this does not say why", "write the reason behind the bracket")
-        return
-    for code in ignore.codes:
+        yield _say(doc, ignore.extent, "ignore", "this does not say why", "write the reason behind the bracket")
+    known = all_codes()
+    for code, where in ignore.codes:
         if code not in known:
-            near = nearest(code, list(known))
-            yield doc.at(ignore.extent, "ignore", f"no code {code!r}", f"did you mean {near!r}?" if near else "")
+            near, meant = nearest(code, known), certain(code, known)
+            help = f"did you mean {near!r}?" if near else ""
+            yield _say(doc, where, "ignore", f"no finding has the code {code[:60]!r}", help, meant or None)
         elif known[code].severity == "error":
             said = f"{code} is an error, and errors cannot be ignored"
-            yield doc.at(ignore.extent, "ignore", said, "put the line right instead")
-        elif (ignore.extent.line, code) not in used:
-            said = f"nothing on this line is found as {code}"
-            yield doc.at(ignore.extent, "unused-ignore", said, "take the comment away", severity="warning")
+            yield _say(doc, where, "ignore", said, "put right what it is about, and take the comment away")
+
+
+def _unused(
+    doc: Document, comments: Iterable[Ignore], used: set[tuple[str, int, str]], dated: bool
+) -> Iterator[Diagnostic]:
+    """Codes that nothing on their line is found as. A shared file's comments may be for another flow."""
+    known = all_codes()
+    for ignore in comments:
+        for code, where in ignore.codes if ignore.reason and ignore.extent.file == doc.file else ():
+            asked = code in known and known[code].severity != "error" and (dated or code not in _WITH_A_DATE)
+            if asked and (where.file, where.line, code) not in used:
+                said = f"nothing on this line is found as {code}"
+                yield _say(doc, where, "unused-ignore", said, "take the comment away")
+
+
+def _say(doc: Document, where: Extent, code: str, said: str, help: str, fix: str | None = None) -> Diagnostic:
+    return doc.at(where, code, said, help, severity="warning", fix=fix)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import replace
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from flowengine.flow.diagnostics import Diagnostic, in_order
+from flowengine.flow.diagnostics import Diagnostic, in_order, mark
 
 MOST_SHOWN = 50  # findings of one file that are shown; the rest is counted
 MOST_LINES = 5  # further places named in one finding
@@ -52,19 +52,36 @@ def _told_once(found: list[Diagnostic]) -> list[Diagnostic]:
     for d in found:
         same = uses.get((d.file, d.code, d.message), [d])
         if d is same[0]:
-            told.append(replace(d, help=_also(d.help, same[1:])) if len(same) > 1 else d)
+            told.append(_with_others(d, same[1:]) if len(same) > 1 else d)
     return told
 
 
-def _also(help: str, others: list[Diagnostic]) -> str:
-    lines = ", ".join(str(d.line) for d in others[:MOST_LINES])
-    more = f" and {len(others) - MOST_LINES} more" if len(others) > MOST_LINES else ""
-    also = f"also on line{'s' * (len(others) > 1)} {lines}{more}"
-    return f"{help}; {also}" if help else also
+def _with_others(d: Diagnostic, others: list[Diagnostic]) -> Diagnostic:
+    also = f"also on {lines_of(others)}"
+    help = f"{d.help}; {also}" if d.help else also
+    return replace(d, help=help, also=(*d.also, *map(mark, others)))
 
 
-def capped(found: list[Diagnostic], most: int = MOST_SHOWN) -> tuple[list[Diagnostic], int]:
-    """The findings to show, still sorted by place, and how many are left out; errors are never left out for less."""
-    chosen = sorted(found, key=rank)[:most]
-    keep = set(map(id, chosen))
-    return [d for d in found if id(d) in keep], len(found) - len(chosen)
+def lines_of(found: Iterable[Diagnostic]) -> str:
+    """ "line 12", "lines 12, 15", "lines 12, 15, 20, 21, 30 and 4 more"."""
+    lines = list(dict.fromkeys(d.line for d in found))
+    more = f" and {len(lines) - MOST_LINES} more" if len(lines) > MOST_LINES else ""
+    return f"line{'s' * (len(lines) > 1)} {', '.join(map(str, lines[:MOST_LINES]))}{more}"
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """The findings to show, still in order, and how many of each file are left out."""
+
+    found: list[Diagnostic]
+    left_out: Mapping[str, int]
+
+
+def capped(found: Sequence[Diagnostic], most: int = MOST_SHOWN) -> Shown:
+    """At most `most` findings of each file; errors are never left out for something less."""
+    by_file: dict[str, list[Diagnostic]] = {}
+    for d in found:
+        by_file.setdefault(d.file, []).append(d)
+    keep = {id(d) for of_file in by_file.values() for d in sorted(of_file, key=rank)[:most]}
+    left_out = {file: len(of_file) - most for file, of_file in by_file.items() if len(of_file) > most}
+    return Shown([d for d in found if id(d) in keep], left_out)

@@ -2,70 +2,35 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections import defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import repeat
 from pathlib import Path
 
 import pytest
 
-from flowengine.flow.codes import Code, all_codes, example, small_office
-from flowengine.flow.compiler import check_flow, compile_flow
-from flowengine.flow.diagnostics import Diagnostic, FlowInvalid
-from flowengine.flow.several import across
-from flowengine.flow.source import decode
+from flowengine.flow.codes import Code, all_codes
+from flowengine.flow.compiler import check_flow
+from flowengine.flow.stories import findings, story
+from flowengine.resources import schema_text
 from tests.flow.office import HERE
 
 FLOW = Path(check_flow.__code__.co_filename).parent
 CODES = all_codes()
-OTHERWISE = {  # the other file, but for what the two claim together
-    "number-in-two-flows": ("flow: small", "flow: other"),
-    "name-in-two-flows": ("+1 312-555-0100", "+1 312-555-0109"),
-}
 SAID = [code for code in CODES.values() if code.bad]
-
-
-def found_in(code: Code, piece: str) -> list[Diagnostic]:
-    """What is found in an example, by whatever it is that finds it."""
-    text = decode(example(code, piece).encode("utf-8", errors="surrogateescape"), "office.yaml")
-    flow, found = check_flow(
-        text, "office.yaml", today=code.today, load=lambda name: _shared(code, name), read_bytes=_nowhere
-    )
-    if code.needs == "files" and flow:
-        other = small_office().replace(*OTHERWISE[code.name]) if code.name in OTHERWISE else small_office()
-        return [*found, *across([flow, compile_flow(other, "small.yaml")])]
-    if code.needs == "environment" and flow:
-        return found + _unset(text)
-    return found
-
-
-def _shared(code: Code, name: str) -> str:
-    if name not in code.shared:
-        raise FileNotFoundError(2, "no such file or directory", name)
-    return code.shared[name]
-
-
-def _nowhere(name: str) -> bytes:
-    raise FileNotFoundError(2, "no such file or directory", name)
-
-
-def _unset(text: str) -> list[Diagnostic]:
-    try:
-        compile_flow(text, "office.yaml", env={})
-    except FlowInvalid as invalid:
-        return list(invalid.diagnostics)
-    return []
 
 
 @pytest.mark.parametrize("code", SAID, ids=lambda code: str(code.name))
 def test_the_bad_example_is_found_as_that_code(code: Code) -> None:
-    severities = {d.severity for d in found_in(code, code.bad) if d.code == code.name}
+    severities = {d.severity for d in findings(code, code.bad) if d.code == code.name}
     assert severities == {code.severity}
 
 
 @pytest.mark.parametrize("code", CODES.values(), ids=lambda code: str(code.name))
 def test_the_good_example_is_put_right(code: Code) -> None:
-    found = found_in(code, code.good)
+    found = findings(code, code.good)
     assert [d for d in found if d.severity == "error" or d.code == code.name] == []
 
 
@@ -77,6 +42,56 @@ def test_each_code_that_is_found_anywhere_has_its_story_with_its_severity() -> N
         ):
             severities[name].add(mark or "error")
     assert {name: {CODES[name].severity} if name in CODES else set() for name in severities} == severities
+
+
+# what is written like a code in the source and is none
+NO_CODES = {
+    "built-in", "mon-fri", "mon-sun", "sat-sun", "utf-8", "x-code", "x-expected", "x-list", "x-names", "x-reads",
+    "x-wants", "stroke-dasharray", "text-anchor", "font-size", "font-family", "font-weight",
+}  # fmt: skip
+SAYERS = {"diagnose": 1, "at": 1, "say": 1, "refuse": 1, "give_up": 1, "Diagnostic": 1, "_say": 2, "_refusal": 3}
+SAYERS |= {"Accident": 0, "Words": 0, "Unreadable": 0, "_quote": 2}  # a function, and which argument is the code
+
+
+def said_in(source: str) -> Iterator[tuple[str, str]]:
+    """Every code a source text can say, with its severity where the call tells it."""
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Constant) and re.fullmatch(r"[a-z]+(-[a-z0-9]+)+", str(node.value)):
+            yield str(node.value), ""
+        if isinstance(node, ast.Call):
+            called = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+            at = SAYERS.get(called)
+            code = node.args[at] if at is not None and len(node.args) > at else None
+            if isinstance(code, ast.Constant) and isinstance(code.value, str) and code.value:
+                stated = next((k.value for k in node.keywords if k.arg == "severity"), None)
+                usual = "error" if called in ("diagnose", "at") else ""
+                yield code.value, str(stated.value) if isinstance(stated, ast.Constant) else usual
+            if called == "unknown" and len(node.args) > 2 and isinstance(node.args[2], ast.Constant):
+                yield f"unknown-{node.args[2].value!s}".replace(" ", "-"), "error"
+
+
+def test_each_code_that_a_source_line_says_has_its_story_with_that_severity() -> None:
+    files = (file for file in FLOW.glob("*.py") if not file.name.startswith("newcomer"))  # `new` shows no codes
+    said = {pair for file in files for pair in said_in(file.read_text("utf-8"))}
+    said |= {(code, "error") for code in re.findall(r'"x-code": "([a-z-]+)"', schema_text())}
+    assert len(said) > 100
+    assert {code for code, _ in said} - set(CODES) - NO_CODES == set()
+    wrong = {(code, severity) for code, severity in said if code in CODES and severity}
+    assert {pair for pair in wrong if CODES[pair[0]].severity != pair[1]} == set()
+
+
+def test_a_code_without_a_story_would_be_noticed() -> None:
+    source = 'doc.diagnose(path, "newcode", "m", severity="info"); unknown(doc, path, "choice field", n, known); "a-b"'
+    assert {*said_in(source)} == {("newcode", "info"), ("unknown-choice-field", "error"), ("a-b", "")}
+
+
+@pytest.mark.parametrize("code", SAID, ids=lambda code: str(code.name))
+def test_a_story_prints_its_finding_at_a_line_of_the_example(code: Code) -> None:
+    told = story(code)
+    line = re.search(rf"^    [a-z]+\.yaml:(\d+):\d+: .*\[{code.name}\]$", told, re.MULTILINE)
+    assert line, told
+    assert int(line[1]) <= max(map(str.count, (code.bad, *code.shared.values()), repeat("\n")))
+    assert told.index("Not so:") < line.start() < told.index("But so:")
 
 
 def test_no_story_is_told_of_a_code_that_nothing_says() -> None:

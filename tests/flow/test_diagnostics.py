@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import json
-
-from flowengine.flow.diagnostics import Diagnostic, in_order, render_concise, render_full, to_json
+from flowengine.flow.diagnostics import Diagnostic, Mark, in_order, mark, render_concise, render_full
 
 LATER = Diagnostic(
     "error", "unknown-department", "no department 'x'", "a.yaml", 2, 5, 2, 6, "did you mean 'y'?", "to: x"
@@ -47,17 +45,5 @@ def test_what_runs_over_lines_is_marked_to_the_end_of_its_first() -> None:
     )
 
 
-def test_json() -> None:
-    told = json.loads(to_json([EARLIER, LATER], {"a.yaml": "abc: d\nto: x\n"}))
-    assert (told["format_version"], told["valid"], told["error_count"], told["warning_count"]) == (1, False, 1, 1)
-    assert told["diagnostics"][0]["excerpt"] == "abc: d"
-    assert told["diagnostics"][1] == {
-        "severity": "error",
-        "code": "unknown-department",
-        "message": "no department 'x'",
-        "file": "a.yaml",
-        "range": {"start": {"line": 2, "column": 5}, "end": {"line": 2, "column": 6}},
-        "excerpt": "to: x",
-        "help": "did you mean 'y'?",
-    }
-    assert json.loads(to_json([]))["valid"]
+def test_the_place_of_a_finding() -> None:
+    assert mark(LATER) == Mark(2, 5, 2, 6)
