@@ -162,4 +162,5 @@ ANYWHERE: dict[type, Handler] = {
     e.CardConfirmed: legs.card_confirmed,
     e.TimerFired: timer_fired,
     e.EngineRestarted: arrivals.restarted,
+    e.EngineFailed: lambda flow, call, event: rescue(call),
 }  # fmt: skip
