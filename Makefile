@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-PYTEST_ARGS ?= -q -n 2
+PYTEST_ARGS ?= -q -n 3
 
 .PHONY: demo test check format bench lock clean help
 
