@@ -1,4 +1,4 @@
-"""The offices under flows/examples: valid, and every rule, department and fallback of each is reached by its own tests."""
+"""The offices under flows/examples: valid, and all of each is reached by its own tests."""
 
 from __future__ import annotations
 
