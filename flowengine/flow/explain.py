@@ -202,8 +202,8 @@ def _waiting(flow: Flow) -> Iterator[str]:
     yield f"The caller hears {music} and, every {duration(hold.update_every)}: {_said(hold.update_says)}"
     if hold.receptionist_stays:
         yield (
-            f"{who} stays on the line: the caller can ask something, go back to {who} (“never mind”, or star), or leave "
-            "a message (“message”, or one)."
+            f"{who} stays on the line: the caller can ask something, go back to {who} (“never mind”, or star), or "
+            "leave a message (“message”, or one)."
         )
     yield f"Nobody waits longer than {most}." if waits else ""
 
