@@ -231,7 +231,14 @@ def _text(value: object) -> str:
             )
         case list() | tuple():
             return ", ".join(map(_text, value)) or "nothing"
+        case Mapping():
+            return ", ".join(_entry(name, each) for name, each in value.items()) or "nothing"
     return str(value)
+
+
+def _entry(name: str, value: object) -> str:
+    """A word and its value; a switch that is on is its name."""
+    return name if value is True else _text(value) if name == "name" else f"{name} {_text(value)}"
 
 
 def _exception(exception: HoursException) -> str:

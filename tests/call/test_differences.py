@@ -74,3 +74,11 @@ def test_a_rule_that_took_a_sentence_from_another_is_found_by_the_phrase_it_took
     taken = small(("when_to_transfer:\n", f"when_to_transfer:\n{rule}"))
     told = "\n".join(difference(small(), taken).callers)
     assert "says “Can I talk to a person?”" in told
+
+
+def test_what_is_found_out_is_told_in_words() -> None:
+    size = "{field: size, type: choice, choices: [small, big]}"
+    asks = f"  name: Ava\n  find_out:\n    - {{field: caller_name, required: true}}\n    - {size}\n"
+    told = "\n".join(difference(small(), small(("  name: Ava\n", asks))).callers)
+    assert "    new: size, type choice, choices small, big" in told
+    assert "{" not in told.replace("{department}", "")
