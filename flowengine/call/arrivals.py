@@ -27,7 +27,7 @@ from flowengine.call.commands import (
 )
 from flowengine.call.conditions import Trigger
 from flowengine.call.prompt import opening
-from flowengine.call.saying import Step, say_by_carrier, together, transfer
+from flowengine.call.saying import Step, keepable, say_by_carrier, together, transfer
 from flowengine.call.state import (
     Call,
     Phase,
@@ -124,7 +124,7 @@ def media_back(flow: Flow, call: Call, event: e.MediaStarted) -> Step:
     if call.line is not None:
         if spoken == call.line.text:
             return together((call, stop), lambda c: line_over(flow, c))
-        return call, (*stop, PlayLine(call.line.id, call.line.text))
+        return call, (*stop, PlayLine(call.line.id, call.line.text, keepable(call, call.line.text)))
     if call.phase == Phase.RETURNING:
         return together((call, stop), lambda c: handoff.go_on(flow, c))
     return together((call, stop), lambda c: _carry_on(flow, c))

@@ -16,7 +16,6 @@ from flowengine.call.commands import (
     LetAgentHear,
     LetAgentSpeak,
     PlayMusic,
-    PrepareLine,
     SendCard,
     ShowCard,
     StartTimer,
@@ -28,7 +27,7 @@ from flowengine.call.letting_go import release
 from flowengine.call.prompt import ask_for, introduce
 from flowengine.call.ringing import start_ringing
 from flowengine.call.rules import Fired, fires_once, ring_plan
-from flowengine.call.saying import Step, say, together, transfer
+from flowengine.call.saying import Step, prepared, say, together, transfer
 from flowengine.call.state import (
     Call,
     Handoff,
@@ -206,7 +205,7 @@ def _prepared(flow: Flow, call: Call) -> tuple[Command, ...]:
     """Sentences soon needed whose values are known already."""
     known = values(flow, call)
     lines = (closing.message_line(flow, call), flow.callback.say)
-    return tuple(PrepareLine(fill(worded(line, call.language), known)) for line in lines)
+    return tuple(prepared(call, fill(worded(line, call.language), known)) for line in lines)
 
 
 def announced(flow: Flow, call: Call) -> Step:

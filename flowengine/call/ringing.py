@@ -28,7 +28,7 @@ from flowengine.call.commands import (
 )
 from flowengine.call.giving_up import CALLER_GONE, NOT_CONNECTED, TAKEN, give_up, release_all, stop_hold
 from flowengine.call.prompt import ON_HOLD, prompt
-from flowengine.call.saying import Step, moved, say, together, transfer
+from flowengine.call.saying import Step, moved, prepared, say, together, transfer
 from flowengine.call.state import (
     Attempt,
     Call,
@@ -97,7 +97,7 @@ def _ring_one(flow: Flow, call: Call, target: Target) -> tuple[Call, list[Comman
 
 
 def _prepare_update(flow: Flow, call: Call) -> PrepareLine:
-    return PrepareLine(fill(worded(flow.hold.update_says, call.language), values(flow, call)))
+    return prepared(call, fill(worded(flow.hold.update_says, call.language), values(flow, call)))
 
 
 def show(flow: Flow, call: Call, status: str) -> Step:

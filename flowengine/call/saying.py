@@ -12,8 +12,10 @@ from flowengine.call.commands import (
     HangUp,
     MoveCaller,
     PlayLine,
+    PrepareLine,
 )
 from flowengine.call.state import Call, PendingLine
+from flowengine.flow.fill import tidy
 from flowengine.flow.model import Flow, Transfer
 
 Step = tuple[Call, tuple[Command, ...]]
@@ -28,13 +30,24 @@ def together(first: Step, *then: Callable[[Call], Step]) -> Step:
     return call, commands
 
 
-def say(call: Call, text: str, then: str, *, keep: bool = True) -> Step:
+def keepable(call: Call, text: str) -> bool:
+    """Whether a rendered sentence may be kept for other calls: not with something in it that this caller told us."""
+    told = (tidy(value) for value in call.fields.values())
+    return not any(len(value) > 1 and value in text for value in told)
+
+
+def prepared(call: Call, text: str) -> PrepareLine:
+    """The order to render a sentence ahead of need."""
+    return PrepareLine(text, keepable(call, text))
+
+
+def say(call: Call, text: str, then: str) -> Step:
     """A fixed sentence, as written; `then` names what follows when it has been heard."""
     line = PendingLine(f"{call.call_id}-line-{call.lines_said + 1}", text, then)
     call = replace(call, line=line, lines_said=call.lines_said + 1)
     if call.caller_at != "stream":
         return call, ()  # spoken when the caller is back
-    return call, (PlayLine(line.id, text, keep),)
+    return call, (PlayLine(line.id, text, keepable(call, text)),)
 
 
 def say_by_carrier(call: Call) -> Step:

@@ -8,7 +8,7 @@ import click
 
 from flowengine.cli.common import cannot, compiled_with_text
 from flowengine.flow.drawing import svg
-from flowengine.flow.graph import mermaid
+from flowengine.flow.mermaid import mermaid
 
 DRAWN = {"mermaid": mermaid, "svg": svg}
 

@@ -17,23 +17,3 @@ def pairs(name: str) -> tuple[tuple[str, str], ...]:
     """The entries of a list whose lines read `this = that`."""
     split = (line.partition("=") for line in entries(name))
     return tuple((left.strip(), right.strip()) for left, _, right in split)
-
-
-TITLES = {
-    "fillers": "Fillers, which are left out",
-    "stop_words": "Words without a subject of their own",
-    "negations": "Words that say no",
-    "irregulars": "Irregular forms and what they are read as",
-    "person_words": "Words for a person",
-    "operator_words": "Words that ask for one by themselves",
-    "asking_verbs": "Verbs of asking",
-    "titles": "Titles before a name",
-    "hold_words": "What a caller on hold can say",
-    "clinical_words": "Clinical words",
-    "automated_words": "Words that say it is a machine",
-}
-
-
-def published() -> dict[str, tuple[str, ...]]:
-    """The lists that decide what a caller's words mean, and those that checks go by, with their titles."""
-    return {title: entries(name) for name, title in TITLES.items()}

@@ -548,3 +548,16 @@ def test_a_key_that_overtakes_the_news_of_the_answer_proves_the_answer() -> None
     assert story.outcomes() == ["declined", None]
     assert story.call.handoff is not None
     assert story.call.handoff.attempts[0].answered == story.at
+
+
+def test_a_sentence_with_a_callers_words_in_it_is_never_kept() -> None:
+    flow = changed(
+        "say_before: I'm connecting you with {department}. It usually takes about half a minute.",
+        "say_before: One moment, {caller_name}. I'm connecting you.",
+    )
+    story = Story(flow).picked_up().says("My crown just fell out").notes("caller_name", "Maria Lopez")
+    (line,) = [line for line in story.ever(c.PlayLine) if "Maria Lopez" in line.text]
+    assert not line.keep
+    usual = Story().picked_up().says("My crown just fell out").notes("caller_name", "Maria Lopez")
+    assert all(line.keep for line in usual.ever(c.PlayLine))
+    assert all(line.keep for line in usual.ever(c.PrepareLine))
