@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,6 +19,8 @@ _BEGINS = re.compile(r"(?:^|(?<=\s))#(?=\s*flowengine:\s*ignore\b)")
 _COMMENT = re.compile(r"#\s*flowengine:\s*ignore\s*(?P<codes>\[[^\]]*\])?(?P<reason>.*)")
 _FORM = "write  # flowengine: ignore[code] and the reason"
 _WITH_A_DATE = frozenset({"exception-past"})  # found only when it is said what day today is
+
+_Span = tuple[tuple[int, int], tuple[int, int]]  # from line and column to before line and column
 
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
@@ -57,11 +60,15 @@ def ignores(doc: Document) -> Iterator[Ignore]:
         read: set[int] = set()
         for number, start in maybe:
             match = _COMMENT.match(lines[number - 1], start)
-            in_text = any(begin <= (number, start + 1) < end for begin, end in texts)
-            if match and not in_text and number not in read:
+            if match and not _inside(texts, (number, start + 1)) and number not in read:
                 read.add(number)
                 whole = Extent(file, number, start + 1, number, len(match.string.rstrip()) + 1)
                 yield Ignore(whole, tuple(_codes(match, whole)), match["reason"].strip())
+
+
+def _inside(texts: Sequence[_Span], place: tuple[int, int]) -> bool:
+    i = bisect_right(texts, place, key=lambda span: span[0])
+    return i > 0 and place < texts[i - 1][1]
 
 
 def _begins(line: str) -> Iterator[re.Match[str]]:
@@ -74,14 +81,16 @@ def _codes(match: re.Match[str], whole: Extent) -> Iterator[tuple[str, Extent]]:
         yield code[0], Extent(whole.file, whole.line, start + code.start() + 1, whole.line, start + code.end() + 1)
 
 
-def _texts(lines: Sequence[str]) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
-    """Where every key and value begins and ends. A file that cannot be read has been refused before."""
+def _texts(lines: Sequence[str]) -> Iterator[_Span]:
+    """Where every key and value begins and ends, in order. A file that cannot be read has been refused before."""
     text = "\n".join(line if line.strip() else "" for line in lines) + "\n"
     try:
         for token in yaml.scan(text, Loader=_Loader):
             if isinstance(token, yaml.ScalarToken):
                 start, end = token.start_mark, token.end_mark
-                yield (start.line + 1, start.column + 1), (end.line + 1, end.column + 1)
+                block = token.style in ("|", ">")  # behind that sign a comment may stand
+                begin = (start.line + 2, 1) if block else (start.line + 1, start.column + 1)
+                yield begin, (end.line + 1, end.column + 1)
     except yaml.YAMLError:
         return
 

@@ -21,6 +21,7 @@ from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document, Extent
 from flowengine.flow.model import Path
 from flowengine.flow.reading import read_leaves
+from flowengine.flow.shape import schema
 
 _COLLECTIONS = frozenset({"people", "departments", "known_callers", "when_to_transfer", "tools", "tests"})
 _NEEDED = frozenset({"flow", "office", "hours", "people", "receptionist", "departments", "when_to_transfer"})
@@ -35,7 +36,7 @@ PEOPLE_NAMED: Places = (
 
 # What must be whole for a finding of the finished flow to be true. Of groups that are not named here single entries
 # may be missing: what is said of the others does not depend on them.
-_HOLDS_WITH: Mapping[str, frozenset[str]] = {
+HOLDS_WITH: Mapping[str, frozenset[str]] = {
     code: frozenset(groups.split())
     for code, groups in {
         "briefing-too-long": "office transfer",
@@ -61,8 +62,6 @@ _HOLDS_WITH: Mapping[str, frozenset[str]] = {
     }.items()
 }
 
-_HIDES_A_GROUP = frozenset({"unknown-key", "colon-space", "wide-colon", "odd-space"})  # one that seems not to be there
-
 
 @dataclass(frozen=True, slots=True)
 class SoundPart:
@@ -73,7 +72,7 @@ class SoundPart:
 
     def holds(self, d: Diagnostic) -> bool:
         """Whether a finding about the finished flow is true of the file it was taken from as well."""
-        needs = _HOLDS_WITH.get(d.code)
+        needs = HOLDS_WITH.get(d.code)
         return needs is not None and not needs & self.broken
 
 
@@ -88,8 +87,8 @@ def sound_part(doc: Document, errors: Collection[Diagnostic], *, complete: bool 
     cut |= {(name,) for name in _NEEDED if doc.value.get(name) is None}
     gone = _naming_what_is_not_there(doc, {piece for piece in cut if piece})
     broken = {str(piece[0]) for piece in gone} | (frozenset() if complete else _SHARED)
-    if any(d.code in _HIDES_A_GROUP for d in errors):
-        broken |= frozenset().union(*_HOLDS_WITH.values()) - doc.value.keys()
+    if any(name not in schema()["properties"] for name in doc.value):  # one of them may be a group that is not there
+        broken |= schema()["properties"].keys() - doc.value.keys()
     return SoundPart(_without(doc, gone), frozenset(broken))
 
 
@@ -133,26 +132,22 @@ def _hollow(value: Any, *, deep: bool) -> bool:
     return False
 
 
-def _naming_what_is_not_there(doc: Document, cut: set[Path]) -> set[Path]:
-    """Every piece that names a person or a department that is cut or was never there, and what names those."""
-    names = [
-        (_piece_of(path), group, value)
-        for group, places in (("departments", DEPARTMENTS_NAMED), ("people", PEOPLE_NAMED))
-        for place in places
-        for path, value in doc.each(*place)
-        if isinstance(value, str) and not (group == "departments" and value in STEPS)
-    ]
-    cut, more = set(cut), True
-    while more:
-        there = {(group, name) for group in ("people", "departments") for name in _entries(doc, group, cut)}
-        fresh = {piece for piece, group, name in names if (group, name) not in there} - cut
-        cut, more = cut | fresh, bool(fresh)
-    return cut
-
-
-def _entries(doc: Document, group: str, cut: Collection[Path]) -> Iterator[str]:
-    entries = doc.get(group) if (group,) not in cut else None
-    return (name for name in entries or () if (group, name) not in cut)
+def _naming_what_is_not_there(doc: Document, cut: Collection[Path]) -> set[Path]:
+    """Every piece that is cut, that names a person or a department that is cut or was never there, or that names one
+    of those."""
+    naming: dict[Path, list[Path]] = {}
+    for group, places in (("departments", DEPARTMENTS_NAMED), ("people", PEOPLE_NAMED)):
+        for path, name in (found for place in places for found in doc.each(*place)):
+            if isinstance(name, str) and not (group == "departments" and name in STEPS):
+                naming.setdefault((group, name), []).append(_piece_of(path))
+    gone = set(cut)
+    waiting = [named for named in naming if named in gone or named[:1] in gone or doc.get(*named) is None]
+    while waiting:
+        for piece in naming.get(waiting.pop(), ()):
+            if piece not in gone:
+                gone.add(piece)
+                waiting.append(piece)
+    return gone
 
 
 def _piece_of(path: Path) -> Path:
