@@ -22,10 +22,10 @@ from flowengine.carriers import CARRIERS
 from flowengine.desk.access import Access
 from flowengine.desk.outbox import WebhookCourier
 from flowengine.desk.pages import desk_routes
-from flowengine.flow.model import Flow, Office
+from flowengine.flow.model import Office
 from flowengine.runtime.flowbook import Flowbook
 from flowengine.runtime.live import LiveCalls
-from flowengine.runtime.music import built_in_music, load_music
+from flowengine.runtime.musicbox import MusicBox
 from flowengine.runtime.phrasebook import Phrasebook
 from flowengine.runtime.ports import Bus, Clock, Store
 from flowengine.runtime.session import Ports
@@ -45,6 +45,7 @@ class Engine:
     access: Access
     phrasebook: Phrasebook
     flows: Flowbook
+    music: MusicBox
 
     async def warm(self, clock: Clock) -> None:
         """Renders the fixed sentences of every flow ahead of the first call;
@@ -55,9 +56,7 @@ class Engine:
             for flow in self.flows.flows.values()
             for text in fixed_sentences(flow, clock.now())
         ]
-        for flow in self.flows.flows.values():
-            await asyncio.to_thread(_music, flow, flow.hold.music)  # made once; a call must not wait for it
-        await self.phrasebook.warm(wanted)
+        await asyncio.gather(self.music.fill(self.flows.flows.values()), self.phrasebook.warm(wanted))
 
 
 def build(
@@ -73,6 +72,7 @@ def build(
     bus = MemoryBus()
     carrier = CARRIERS["twilio"](settings, clock)
     phrasebook = Phrasebook(AssemblySpeaker(settings), phrases)
+    music = MusicBox(allow_private=private_webhooks)
     access = Access(settings.secret_key, clock, bus, settings.desk_url)
     ports = Ports(
         clock=clock,
@@ -83,7 +83,7 @@ def build(
         bus=bus,
         courier=WebhookCourier(settings, allow_private=private_webhooks),
         phrasebook=phrasebook,
-        music=_music,
+        music=music.music,
         card_link=access.handoff_link,
     )
     calls = LiveCalls(ports, flows)
@@ -103,15 +103,11 @@ def build(
         *carrier.routes(calls, bus, clock),
         *desk_routes(settings, store, bus, calls, clock, access, offices=_offices(flows)),
     ]
-    return Engine(Starlette(routes=routes, lifespan=lifespan), calls, store, bus, access, phrasebook, flows)
+    return Engine(Starlette(routes=routes, lifespan=lifespan), calls, store, bus, access, phrasebook, flows, music)
 
 
 def _offices(flows: Flowbook) -> Callable[[str], Office | None]:
     return lambda key: flows.flows[key].office if key in flows.flows else None
-
-
-def _music(flow: Flow, music: str) -> bytes:
-    return built_in_music() if music == "built-in" else load_music(Path(flow.file).parent / music)
 
 
 async def _healthy(request: Request) -> Response:

@@ -26,10 +26,10 @@ class AssemblyAgent:
     """Implements `ports.VoiceAgent`."""
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
-        self._settings = settings
+        self._settings, self._clock = settings, clock
 
     async def open(self, opening: StartAgent, listener: AgentListener) -> Conversation:
-        return Conversation(self._settings, opening, listener)
+        return Conversation(self._settings, self._clock, opening, listener)
 
 
 class Conversation:
@@ -38,8 +38,8 @@ class Conversation:
     `counts` says how often something was survived: `late` audio, `void` tool results, `unknown` messages, error codes.
     """
 
-    def __init__(self, settings: Settings, opening: StartAgent, listener: AgentListener) -> None:
-        self._settings, self._listener = settings, listener
+    def __init__(self, settings: Settings, clock: Clock, opening: StartAgent, listener: AgentListener) -> None:
+        self._settings, self._clock, self._listener = settings, clock, listener
         self._link = Link(settings, p.begin(opening), self._take)
         self._ready = False
         self._session = p.Ready("")
@@ -143,12 +143,17 @@ class Conversation:
             await self._link.close()
             raise LinkFailed(DROPPED)
 
+    def _lasts(self) -> float:
+        """Seconds until the service cuts the session; 0.0 when it does not say, or says a moment that has passed."""
+        ends = self._session.expires_at
+        return max(0.0, round(ends - self._clock.now().timestamp(), 3)) if ends is not None else 0.0
+
     def _begin(self, ready: p.Ready) -> None:
         if self._ready or self._goodbye is not None or self._session.session not in ("", ready.session):
             return
         first, self._session, self._ready = not self._session.session, ready, True
         if first:
-            self._listener.agent_event(e.AgentReady(self._listener.call_seconds()))
+            self._listener.agent_event(e.AgentReady(self._listener.call_seconds(), self._lasts()))
         elif self._told:
             self._link.send(p.tell(self._told))  # it may have gone down with the old socket
         while self._waiting:

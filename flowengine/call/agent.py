@@ -10,6 +10,7 @@ from flowengine.call import events as e
 from flowengine.call.commands import (
     AddWork,
     AnswerTool,
+    StartTimer,
 )
 from flowengine.call.conditions import Trigger, is_judged
 from flowengine.call.prompt import ASKED, CONNECTING, NOTED, SAY_NOTHING, WAIT
@@ -22,9 +23,15 @@ from flowengine.call.state import (
 from flowengine.flow import words
 from flowengine.flow.model import Field, Flow, VoicemailStep
 
+WHO_IS_RUNG = "the rule alone says who is rung"
+SESSION_SECONDS = 3600.0  # a session lives where the service does not say (assemblyai.md 1.9)
+RENEWED_BEFORE = 120.0  # seconds before its end another one goes on
+LEAST_SESSION = 60.0
+
 
 def agent_ready(flow: Flow, call: Call, event: e.AgentReady) -> Step:
-    return replace(call, agent="ready" if call.agent == "starting" else call.agent), ()
+    lasts = max(LEAST_SESSION, (event.lasts or SESSION_SECONDS) - RENEWED_BEFORE)
+    return replace(call, agent="ready" if call.agent == "starting" else call.agent), (StartTimer("session", lasts),)
 
 
 def agent_failed(flow: Flow, call: Call, event: e.AgentFailed) -> Step:
@@ -37,8 +44,8 @@ def agent_failed(flow: Flow, call: Call, event: e.AgentFailed) -> Step:
             return without_agent(flow, call)
         case Phase.ASKING:
             return handoff.announce(flow, call)
-        case Phase.MESSAGE if call.line is None:
-            return closing.perform(flow, call, VoicemailStep())
+        case Phase.MESSAGE:
+            return closing.agent_lost(flow, call)
     return call, ()
 
 
@@ -89,22 +96,45 @@ def _proposed(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
         _text(event, name)[: listening.MOST_WORDS] for name in ("matched", "summary", "next_step")
     )
     if call.phase not in (Phase.TALKING, Phase.ARRIVING):
+        if call.handoff is None:
+            return _refused(call, event, "not now: the caller is leaving a message or is being said goodbye to")
+        call = replace(call, refused=call.refused + 1)
         answer = (AnswerTool(event.tool_call, ASKED if call.phase == Phase.ASKING else CONNECTING),)
         return together((call, answer), lambda c: handoff.improve_card(flow, c, summary, next_step))
     rule = _text(event, "rule")
     judged = [r.key for r in flow.rules if is_judged(r)]
     if rule not in judged:
-        refusal = json.dumps({"status": "refused", "why": f"there is no rule {rule[:60]!r}", "rules": judged})
-        return call, (AnswerTool(event.tool_call, refusal, is_error=True),)
+        return _refused(call, event, f"there is no rule {rule[:60]!r}", rules=judged)
     trigger = Trigger(proposed=rule, matched=matched or listening.last_said(call), text="")
     decided = listening.read_rules(flow, call, trigger, summary=summary, next_step=next_step, cut_in=False)
     if decided is None and call.held is not None and call.held.proposed == rule:
         return call, (AnswerTool(event.tool_call, WAIT),)
     if decided is None:
-        refusal = json.dumps({"status": "refused", "why": _why_not(flow, call, rule)})
-        return call, (AnswerTool(event.tool_call, refusal, is_error=True),)
+        return _refused(call, event, _why_not(flow, call, rule))
     result = WAIT if decided[0].held else CONNECTING
-    return together((call, (AnswerTool(event.tool_call, result),)), lambda _: decided)
+    return together((call, (AnswerTool(event.tool_call, _ignoring(event, result)),)), lambda _: _count(decided, event))
+
+
+def _refused(call: Call, event: e.ToolCalled, why: str, **known: object) -> Step:
+    """The model asked for something there is not: it hears why and what there is, and the call counts it."""
+    refusal = json.dumps({"status": "refused", "why": why, **known})
+    return replace(call, refused=call.refused + 1), (AnswerTool(event.tool_call, refusal, is_error=True),)
+
+
+def _supplied(event: e.ToolCalled) -> list[str]:
+    """What the model added to a transfer that is not its to say: a department, a number."""
+    return sorted(name[:40] for name in event.arguments if name not in prompt.TRANSFER_ARGUMENTS)[:8]
+
+
+def _ignoring(event: e.ToolCalled, result: str) -> str:
+    """The result, which says what of the call was refused."""
+    refused = _supplied(event)
+    return json.dumps({**json.loads(result), "refused": refused, "why": WHO_IS_RUNG}) if refused else result
+
+
+def _count(decided: Step, event: e.ToolCalled) -> Step:
+    call, commands = decided
+    return replace(call, refused=call.refused + bool(_supplied(event))), commands
 
 
 def _why_not(flow: Flow, call: Call, key: str) -> str:
@@ -124,14 +154,7 @@ def _noted(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
     name, value = _text(event, "field"), _text(event, "value")[: listening.MOST_WORDS]
     field = next((f for f in prompt.notable(flow) if f.name == name), None)
     if field is None or not value:
-        known = [f.name for f in prompt.notable(flow)]
-        return call, (
-            AnswerTool(
-                event.tool_call,
-                json.dumps({"status": "refused", "why": "unknown field or no value", "fields": known}),
-                is_error=True,
-            ),
-        )
+        return _refused(call, event, "unknown field or no value", fields=[f.name for f in prompt.notable(flow)])
     call = replace(call, fields={**call.fields, name: _as_choice(field, value)})
     if (decided := wondering.answer_came(flow, call, name)) is not None:
         return together((call, (AnswerTool(event.tool_call, SAY_NOTHING),)), lambda _: decided)
@@ -156,9 +179,7 @@ def _flow_tool(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
     """A tool of the flow: work on a department's desk."""
     tool = next((t for t in flow.tools if t.name == event.name), None)
     if tool is None:
-        return call, (
-            AnswerTool(event.tool_call, '{"status": "refused", "why": "there is no such tool"}', is_error=True),
-        )
+        return _refused(call, event, "there is no such tool")
     call = replace(call, works=call.works + 1, tools_run=(*call.tools_run, tool.name))
     fields = {a.name: _text(event, a.name)[: listening.MOST_WORDS] or "not given" for a in tool.asks_for}
     work = AddWork(f"{call.call_id}-w{call.works}", tool.name, tool.sends_to or next(iter(flow.departments)), fields)

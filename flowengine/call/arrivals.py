@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from flowengine.call import agent, closing, gauging, giving_up, handoff, listening, ringing
+from flowengine.call import agent, answering, bridging, closing, gauging, giving_up, handoff, listening, ringing
 from flowengine.call import events as e
 from flowengine.call.card import values
-from flowengine.call.closing import story_so_far
 from flowengine.call.commands import (
     Answer,
     CheckCaller,
@@ -27,8 +26,9 @@ from flowengine.call.commands import (
 )
 from flowengine.call.conditions import Trigger
 from flowengine.call.prompt import opening
-from flowengine.call.saying import Step, keepable, say_by_carrier, together, transfer
+from flowengine.call.saying import Step, keepable, moved, say_by_carrier, sent, together, transfer
 from flowengine.call.state import (
+    Attempt,
     Call,
     Phase,
     Quiet,
@@ -45,8 +45,12 @@ Asking = e.CallerReturned | e.CallerLeftRoom | e.ReferAnswered | e.DialEnded | e
 
 
 MOST_RETURNS = 4  # in a row without a word from the caller: the stream does not open
+MOST_SILENT = 2  # recordings of silence
+ARRIVES_SECONDS = 8.0  # for a caller who was sent to a stream of ours to be there, beyond what the carrier says first
+LETTERS_A_SECOND = 10.0  # of a slow voice
 MOST_STREAMS = 8  # a caller whose stream ends this often gets voicemail instead of another one
 BACK_SECONDS = 3.0  # for a caller whose stream ended to come back by the recovery address
+LINE_BROKE = "the line broke for a moment and is back"
 ARRIVING = Trigger(arriving=True)
 RECOGNISED = "the caller's number was recognised. Greet nobody; wait to be told what to ask."
 SORRY = (
@@ -119,7 +123,7 @@ def media_back(flow: Flow, call: Call, event: e.MediaStarted) -> Step:
     if event.stream != call.stream:
         return call, ()
     spoken = isinstance(call.heading, ConnectCaller) and call.heading.say
-    call = replace(call, caller_at="stream", returns=0)
+    call = replace(call, caller_at="stream", returns=0, moves_failed=0)
     stop = (StopTimer("back"),)
     if call.line is not None:
         if spoken == call.line.text:
@@ -138,8 +142,9 @@ def _carry_on(flow: Flow, call: Call) -> Step:
     begins = gauging.begins(flow, call) if call.phase == Phase.TALKING else ()
     if call.agent == "none" and call.phase in (Phase.TALKING, Phase.RINGING, Phase.MESSAGE):
         greeting = ours(BACK, call.language) if call.phase == Phase.TALKING else ""
-        return replace(call, agent="starting"), (
-            opening(flow, call, greeting, story=story_so_far(call)),
+        call = replace(call, agent="starting", late=True)
+        return call, (
+            opening(flow, call, greeting, story=LINE_BROKE),
             LetAgentSpeak(True),
             LetAgentHear(True),
             *begins,
@@ -157,23 +162,58 @@ def stream_lost(flow: Flow, call: Call, event: e.MediaEnded) -> Step:
 
 def returned(flow: Flow, call: Call, event: Asking) -> Step:
     """The carrier asks what the caller gets now; the same answer for the same question twice."""
+    if call.heading is not None and _is_old(call, event):
+        return call, (Answer(event.request, call.heading),)
     match call.phase:
         case Phase.BRIDGING | Phase.CONNECTED:
             return call, (Answer(event.request, JoinCaller(running(call).room)),)
-        case Phase.AWAY | Phase.RECORDING:
+        case Phase.AWAY:
             return call, (Answer(event.request, call.heading or HangUp()),)
+        case Phase.RECORDING:
+            return _asked_while_recording(call, event)
         case Phase.CLOSING if call.line is None:
             return call, (Answer(event.request, HangUp()),)
     call = replace(call, returns=call.returns + 1)
     if call.stream >= MOST_STREAMS or call.returns > MOST_RETURNS:
         call, released = giving_up.release_all(call, "failed", giving_up.NOT_CONNECTED)
-        call = replace(call, phase=Phase.RECORDING, heading=RecordCaller(SORRY), caller_at="moving")
+        call = sent(replace(call, phase=Phase.RECORDING, returns=0), RecordCaller(SORRY))
         return call, (Answer(event.request, RecordCaller(SORRY)), *released, EndAgent())
     if call.caller_at == "moving" and call.heading is not None:
         return call, (Answer(event.request, call.heading),)
     document = ConnectCaller(call.stream + 1)
-    call = replace(call, stream=call.stream + 1, heading=document, caller_at="moving")
+    call = sent(replace(call, stream=call.stream + 1), document)
     return call, (Answer(event.request, document), StopTimer("back"))
+
+
+def _is_old(call: Call, event: Asking) -> bool:
+    """A stream ended because the caller was moved away from it, or the same question is asked once more: the caller is
+    elsewhere by now (twilio.md 7.4)."""
+    if not isinstance(event, e.CallerReturned) or not event.stream:
+        return False
+    on_it = call.caller_at in ("arriving", "stream", "lost") or isinstance(call.heading, ConnectCaller)
+    return event.stream != call.stream or not on_it
+
+
+def _asked_while_recording(call: Call, event: Asking) -> Step:
+    """A recording of silence never reports: whoever says nothing after the tone twice has nothing to say."""
+    call = replace(call, returns=call.returns + 1)
+    if call.returns > MOST_SILENT:
+        call = replace(call, phase=Phase.CLOSING, outcome=call.outcome or "ended")
+        return call, (Answer(event.request, HangUp()),)
+    return call, (Answer(event.request, call.heading or HangUp()),)
+
+
+def never_arrived(flow: Flow, call: Call) -> Step:
+    """The caller was sent to a stream of ours and has not come: another one, or after many of them voicemail."""
+    sent_to = call.heading
+    if call.caller_at not in ("arriving", "moving") or not isinstance(sent_to, ConnectCaller):
+        return call, ()
+    if call.stream >= MOST_STREAMS:
+        call, released = giving_up.release_all(call, "failed", giving_up.NOT_CONNECTED)
+        call = replace(call, phase=Phase.RECORDING, line=None, returns=0)
+        return together((call, (*released, EndAgent())), lambda c: moved(c, RecordCaller(SORRY)))
+    call = replace(call, stream=call.stream + 1)
+    return moved(call, replace(sent_to, stream=call.stream))
 
 
 def over(flow: Flow, call: Call, event: Asking) -> Step:
@@ -194,15 +234,24 @@ def restarted(flow: Flow, call: Call, event: e.EngineRestarted) -> Step:
     if call.phase == Phase.RINGING and call.handoff is not None:
         longest = transfer(flow, call.handoff.department).longest_wait
         timers += [StartTimer("hold", longest), StartTimer("update", flow.hold.update_every)]
-    timers += [
-        StartTimer(f"ring:{a.leg}", transfer(flow, a.target.department).ring_for + ringing.RING_GRACE)
-        for a in open_attempts(call)
-    ]
+    if call.phase == Phase.MESSAGE:
+        timers.append(StartTimer("message", closing.MESSAGE_SECONDS))
+    if call.phase == Phase.CONFIRMING and call.handoff is not None:
+        timers.append(StartTimer("confirm", transfer(flow, call.handoff.department).card_confirmed_within))
+    timers += [_leg_timer(flow, a) for a in open_attempts(call)]
     if call.held is not None:
         timers.append(StartTimer("only_if", handoff.ASKING_SECONDS))
     if call.phase == Phase.BRIDGING:
-        timers.append(StartTimer("bridge", ringing.BRIDGE_SECONDS))
-    return call, (*timers, *_call_timers(flow))
+        timers.append(StartTimer("bridge", bridging.BRIDGE_SECONDS))
+    return call, (CheckCaller(call.ref), *timers, *_call_timers(flow))
+
+
+def _leg_timer(flow: Flow, attempt: Attempt) -> StartTimer:
+    """How long a leg is waited for: to ring out, or to answer its briefing. Nobody talks with an agent any more."""
+    settings = transfer(flow, attempt.target.department)
+    if attempt.answered is None:
+        return StartTimer(f"ring:{attempt.leg}", settings.ring_for + ringing.RING_GRACE)
+    return StartTimer(f"key:{attempt.leg}", settings.accept_within + answering.BRIEFING_SECONDS)
 
 
 def line_played(flow: Flow, call: Call, event: e.LinePlayed) -> Step:
@@ -220,14 +269,18 @@ def line_over(flow: Flow, call: Call) -> Step:
 
 
 def _hold_again(flow: Flow, call: Call) -> Step:
-    return call, (PlayMusic(flow.hold.music),) if call.phase == Phase.RINGING else ()
+    if call.phase != Phase.RINGING:
+        return call, ()
+    told, news = ringing.break_news(call)
+    return told, news or (PlayMusic(flow.hold.music),)
 
 
 AFTER_LINE: dict[str, Callable[[Flow, Call], Step]] = {
-    "announced": handoff.announced,
+    "announced": lambda flow, call: handoff.announced(flow, call),
     "hold": _hold_again,
-    "message": closing.message_begins,
-    "hang_up": closing.hang_up,
+    "message": lambda flow, call: closing.message_begins(flow, call),
+    "hang_up": lambda flow, call: closing.hang_up(flow, call),
+    "callback": lambda flow, call: closing.callback_begins(flow, call),
 }
 
 

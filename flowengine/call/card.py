@@ -4,11 +4,14 @@ call knows, better when the agent's sentence comes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from flowengine.call.staff_wording import NO_REASON, THE_CALLER
 from flowengine.call.state import Call, Handoff
+from flowengine.call.wording import ours
 from flowengine.flow.fill import fill, fill_card
 from flowengine.flow.hours import (
     callback_time_words,
@@ -18,6 +21,12 @@ from flowengine.flow.hours import (
 from flowengine.flow.model import Flow
 
 CARD_VERSION = 1
+BRIEFING_WORDS, LEAST_WORDS = 11, 5  # of a spoken briefing: with the key's sentence it lasts less than six seconds
+_NO_END = {
+    "a", "an", "and", "are", "at", "but", "for", "from", "i", "i'm", "in", "is", "it", "it's", "my", "of", "on", "or",
+    "our", "so", "that", "the", "to", "we", "with", "you",
+}  # fmt: skip
+STORY_TURNS = 20  # of the conversation, the latest, that a briefing knows
 
 _LABELS = {
     "been_here_before": "Been here before",
@@ -38,6 +47,7 @@ def values(flow: Flow, call: Call, *, for_message: bool = False) -> dict[str, st
         "receptionist": flow.receptionist.name,
         "department": flow.departments[department].say_as if department in flow.departments else "",
         "person": " and ".join(ringing_names(flow, handoff)) if handoff else "",
+        "not_answered": " and ".join(_not_answered(flow, handoff)) if handoff else "",
         "next_opening": next_opening_words(flow, at),
         "callback_time": callback_time_words(flow, department, at, for_message=for_message),
         "closed_because": closed_because(flow, at),
@@ -52,6 +62,13 @@ def local(flow: Flow, call: Call) -> datetime:
 def ringing_names(flow: Flow, handoff: Handoff) -> tuple[str, ...]:
     open_ = [a.target.person for a in handoff.attempts if a.outcome is None]
     return tuple(dict.fromkeys(flow.people[p].name for p in open_))
+
+
+def _not_answered(flow: Flow, handoff: Handoff) -> tuple[str, ...]:
+    """Who was rung and did not take the call, except those who are being rung again on another phone."""
+    over = [a.target.person for a in handoff.attempts if a.outcome not in (None, "accepted", "cancelled")]
+    again = {a.target.person for a in handoff.attempts if a.outcome is None}
+    return tuple(dict.fromkeys(flow.people[p].name for p in over if p not in again))
 
 
 def _waited(seconds: float) -> str:
@@ -81,8 +98,11 @@ def card(flow: Flow, call: Call, handoff: Handoff) -> dict[str, object]:
         "caller": call.caller,
         "status": handoff.status,
         "status_text": _status_text(flow, handoff),
-        "people": [{"person": flow.people[a.target.person].name, "outcome": a.outcome} for a in handoff.attempts],
+        "people": [
+            {"person": flow.people[a.target.person].name, "outcome": a.outcome, "why": a.why} for a in handoff.attempts
+        ],
         "decided_at": call.wall(handoff.decided).isoformat(),
+        "recording": handoff.recording,
         "transcript": flow.card.transcript,
         "link_expires": flow.card.link_expires,
     }
@@ -121,18 +141,60 @@ def _status_text(flow: Flow, handoff: Handoff) -> str:
         "voicemail": "Nobody was free; voicemail",
         "referred": "Passed on to your phone system",
         "dialled": "Connected directly",
-        "abandoned": "The caller hung up",
+        "abandoned": "Missed call: the caller hung up" if _picked_up(handoff) else "The caller hung up",
         "failed": "The hand-over failed",
         "ended": "Over",
     }
     return texts[handoff.status]
 
 
-def briefing(flow: Flow, call: Call, handoff: Handoff) -> str:
-    """What a staff member hears before the accept key: short, no private field."""
+def _picked_up(handoff: Handoff) -> bool:
+    return any(attempt.answered is not None for attempt in handoff.attempts)
+
+
+def briefing(flow: Flow, call: Call, handoff: Handoff, language: str = "English") -> str:
+    """What a staff member hears before the accept key: under six seconds, and no private field."""
+    headline = _headline(_open_fields(flow, call), language).split()
+    left = max(LEAST_WORDS, BRIEFING_WORDS - len(flow.office.name.split()))
+    while len(headline) > left or (len(headline) > LEAST_WORDS and headline[-1].casefold() in _NO_END):
+        headline.pop()
+    return fill(f"{flow.office.name}. {' '.join(headline).rstrip('.,;:')}.", {})
+
+
+def _headline(known: Mapping[str, str], language: str) -> str:
+    """Who and why, with our words for what is missing in the person's language."""
+    missing = {name: ours(text, language) for name, text in (("caller_name", THE_CALLER), ("reason", NO_REASON))}
+    return fill_card("{caller_name}: {reason}", {**missing, **{n: v for n, v in known.items() if v}})
+
+
+def _open_fields(flow: Flow, call: Call) -> dict[str, str]:
     private = {f.name for f in flow.receptionist.find_out if f.private}
-    known = {name: value for name, value in call.fields.items() if name not in private}
-    return fill(f"{flow.office.name}. " + fill_card("{caller_name}: {reason}", known).rstrip(".") + ".", {})
+    return {name: value for name, value in call.fields.items() if name not in private}
+
+
+def told_facts(flow: Flow, call: Call, handoff: Handoff) -> tuple[str, ...]:
+    """What an agent that briefs a staff member may know of the call: nothing marked private, and no private words in
+    what was said."""
+    known = {**_open_fields(flow, call), "why they are rung": handoff.rule.replace("_", " ")}
+    facts = (f"{name.replace('_', ' ')}: {value}" for name, value in known.items() if value)
+    tried = (
+        f"{flow.people[a.target.person].name}: {(a.outcome or 'ringing').replace('_', ' ')}" for a in handoff.attempts
+    )
+    secrets = [value for name, value in call.fields.items() if len(value) > 2 and name not in _open_fields(flow, call)]
+    lines = (f"{turn.speaker}: {turn.text}" for turn in call.turns[-STORY_TURNS:])
+    return (
+        *facts,
+        *((f"in short: {handoff.summary}",) if handoff.summary else ()),
+        f"who was rung: {', '.join(tried)}",
+        "What was said:",
+        *(_without(line, secrets) for line in lines),
+    )
+
+
+def _without(text: str, secrets: Iterable[str]) -> str:
+    for secret in secrets:
+        text = re.sub(re.escape(secret), "(private)", text, flags=re.IGNORECASE)
+    return text
 
 
 def work_fields(flow: Flow, call: Call, names: tuple[str, ...]) -> dict[str, str]:

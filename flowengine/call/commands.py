@@ -16,6 +16,7 @@ class ConnectCaller:
 
     stream: int
     say: str = ""
+    language: str = ""  # of `say`, as flows name languages; "" is English
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,12 +27,67 @@ class JoinCaller:
 
 
 @dataclass(frozen=True, slots=True)
+class ParkCaller:
+    """The caller waits alone in the room: `WaitAsked` follows at once and whenever what there was to hear is over.
+    What the caller says meanwhile is transcribed.
+    """
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class Wait:
+    """What a waiting caller hears: `say`, if not empty, then `music` (as the flow names it) for about `seconds`."""
+
+    say: str
+    music: str
+    seconds: float
+    language: str = "English"  # of `say`, as flows name languages
+
+
+@dataclass(frozen=True, slots=True)
+class SayToRoom:
+    """What everybody in a room hears once (the answer to `AnnouncementAsked`)."""
+
+    say: str
+    language: str = "English"
+
+
+@dataclass(frozen=True, slots=True)
 class BriefStaff:
-    """A staff member hears the briefing and is asked for a key within `accept_within` seconds."""
+    """A staff member hears the briefing and is asked for a key within `accept_within` seconds after it."""
 
     leg: str
     briefing: str
     accept_within: float
+    language: str = "English"  # of the briefing, as flows name languages
+
+
+@dataclass(frozen=True, slots=True)
+class AskWhy:
+    """A staff member who declined may say why by one key within `seconds` after the question; `StaffSaidWhy` follows,
+    unless they hang up.
+    """
+
+    leg: str
+    say: str
+    seconds: float
+    language: str = "English"
+
+
+@dataclass(frozen=True, slots=True)
+class AwaitTone:
+    """The leg hears nothing for `seconds`, then it ends: a machine's greeting may be going on (`MachineDetected`)."""
+
+    leg: str
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class BriefByAgent:
+    """The staff leg's audio comes to us and ours goes to it (`StaffMediaStarted`): an agent briefs them."""
+
+    leg: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +104,7 @@ class RecordCaller:
 
     say: str
     seconds: float = 120.0
+    language: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +131,25 @@ class HangUp:
     """The leg ends; `say` is spoken first, if not empty."""
 
     say: str = ""
+    language: str = ""
 
 
-Document = ConnectCaller | JoinCaller | BriefStaff | JoinStaff | RecordCaller | ReferCaller | DialNumber | HangUp
+Document = (
+    ConnectCaller
+    | JoinCaller
+    | ParkCaller
+    | Wait
+    | SayToRoom
+    | BriefStaff
+    | AskWhy
+    | AwaitTone
+    | BriefByAgent
+    | JoinStaff
+    | RecordCaller
+    | ReferCaller
+    | DialNumber
+    | HangUp
+)
 
 
 # ---- the carrier ---------------------------------------------------------------------------------------------------
@@ -97,8 +170,13 @@ class RingStaff:
     leg: str
     address: str
     ring_seconds: float
-    caller_id: str  # the number shown to staff
+    caller_id: str  # the number shown to staff, one of the office's
     most_seconds: float = 4 * 3600.0  # the leg's time limit
+    show_caller: str = ""  # the caller's own number, to be shown instead where the carrier allows it
+    extension: str = (
+        ""  # digits (and `w` for half a second) sent when the phone is picked up; no machine is noticed then
+    )
+    hear_machine_out: bool = False  # `MachineDetected` comes at the end of a machine's greeting, not at its beginning
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,13 +205,20 @@ class MoveStaff:
 
 
 @dataclass(frozen=True, slots=True)
+class Announce:
+    """Everybody in the room is to hear one sentence: `AnnouncementAsked` follows."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckCaller:
     """Ask the carrier whether the caller's leg lives; `CallerHungUp` follows if it does not."""
 
     ref: str
 
 
-CarrierCommand = Answer | RingStaff | CancelLeg | MoveCaller | MoveStaff | CheckCaller
+CarrierCommand = Answer | RingStaff | CancelLeg | MoveCaller | MoveStaff | Announce | CheckCaller
 
 
 # ---- what the caller hears -----------------------------------------------------------------------------------------
@@ -240,6 +325,32 @@ class EndAgent:
 
 AgentCommand = StartAgent | TellAgent | AskAgent | AnswerTool | EndAgent
 
+# ---- the agent that briefs a staff member ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StartConsult:
+    """Open an agent session of its own on a staff leg. The greeting is the briefing, word for word."""
+
+    leg: str
+    opening: StartAgent
+
+
+@dataclass(frozen=True, slots=True)
+class AnswerConsultTool:
+    leg: str
+    answer: AnswerTool
+
+
+@dataclass(frozen=True, slots=True)
+class EndConsult:
+    """The staff leg's agent session ends; its audio stays open until the carrier closes it (the leg is being moved)."""
+
+    leg: str
+
+
+ConsultCommand = StartConsult | AnswerConsultTool | EndConsult
+
 # ---- the transcript service ------------------------------------------------------------------------------------------
 
 
@@ -261,6 +372,16 @@ class ShowCard:
 
     handoff: str
     card: Mapping[str, object]
+
+
+@dataclass(frozen=True, slots=True)
+class NoteDecision:
+    """For the journal alone: the rule that fired, what it matched, and which others came close."""
+
+    handoff: str
+    rule: str
+    matched: str
+    close: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -302,7 +423,7 @@ class EndCall:
     outcome: str
 
 
-DeskCommand = ShowCard | SendCard | AddWork
+DeskCommand = NoteDecision | ShowCard | SendCard | AddWork
 SessionCommand = StartTimer | StopTimer | EndCall
 
-Command = CarrierCommand | MediaCommand | AgentCommand | GaugeSpeech | DeskCommand | SessionCommand
+Command = CarrierCommand | MediaCommand | AgentCommand | ConsultCommand | GaugeSpeech | DeskCommand | SessionCommand

@@ -48,15 +48,36 @@ class CallArrived:
 
 @dataclass(frozen=True, slots=True)
 class CallerReturned:
-    """The carrier asks what the caller gets now: a stream ended, or a spoken notice is over."""
+    """The carrier asks what the caller gets now: a stream ended, or a spoken notice is over. `stream` is the one that
+    ended, 0 where the carrier does not say.
+    """
 
     at: float
     request: str
+    stream: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class CallerLeftRoom:
     """The caller's stay in the room is over and the carrier asks what comes next."""
+
+    at: float
+    request: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitAsked:
+    """A caller waits alone in the room and the carrier asks what there is to hear (`commands.Wait`)."""
+
+    at: float
+    request: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class AnnouncementAsked:
+    """The carrier asks what everybody in the room is to hear once (`commands.SayToRoom`)."""
 
     at: float
     request: str
@@ -193,7 +214,10 @@ class TranscriptGap:
 
 @dataclass(frozen=True, slots=True)
 class AgentReady:
+    """`lasts` is how many seconds the session may live; 0.0 when the service does not say."""
+
     at: float
+    lasts: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,7 +316,19 @@ class LegAnswered:
 
 @dataclass(frozen=True, slots=True)
 class StaffPressed:
-    """A staff member answered the briefing with a key; "" is no key in time."""
+    """A staff member answered the briefing with a key; "" is no key in time. `request` is "" when the key came while
+    an agent briefs them: nothing asks for a document then.
+    """
+
+    at: float
+    leg: str
+    key: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaffSaidWhy:
+    """A staff member who declined was asked why; "" is no key in time."""
 
     at: float
     leg: str
@@ -302,8 +338,11 @@ class StaffPressed:
 
 @dataclass(frozen=True, slots=True)
 class MachineDetected:
+    """A machine has picked up; `finished` when its greeting is over and it records from now on."""
+
     at: float
     leg: str
+    finished: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -335,6 +374,60 @@ class StaffLeftRoom:
     at: float
     leg: str
     request: str
+
+
+# ---- the agent that briefs a staff member ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class StaffMediaStarted:
+    """A staff leg's audio reaches us, to be briefed by an agent."""
+
+    at: float
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class StaffReturned:
+    """A staff leg's audio to us is over and the carrier asks what the leg gets next."""
+
+    at: float
+    leg: str
+    request: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultReady:
+    at: float
+    leg: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultFailed:
+    """The agent of a briefing cannot be reached, failed for good, or dropped."""
+
+    at: float
+    leg: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultSaid:
+    """A finished utterance of a briefing."""
+
+    at: float
+    leg: str
+    speaker: Literal["agent", "staff"]
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ConsultToolCalled:
+    at: float
+    leg: str
+    tool_call: str
+    name: str
+    arguments: Mapping[str, object] = field(default_factory=dict)
 
 
 # ---- the rest ------------------------------------------------------------------------------------------------------
@@ -381,6 +474,8 @@ Event = (
     CallArrived
     | CallerReturned
     | CallerLeftRoom
+    | WaitAsked
+    | AnnouncementAsked
     | MessageRecorded
     | ReferAnswered
     | DialEnded
@@ -410,11 +505,18 @@ Event = (
     | LegRinging
     | LegAnswered
     | StaffPressed
+    | StaffSaidWhy
     | MachineDetected
     | LegEnded
     | JoinedRoom
     | LeftRoom
     | StaffLeftRoom
+    | StaffMediaStarted
+    | StaffReturned
+    | ConsultReady
+    | ConsultFailed
+    | ConsultSaid
+    | ConsultToolCalled
     | CardShown
     | CardConfirmed
     | TimerFired

@@ -9,6 +9,7 @@ from flowengine.call.card import card
 from flowengine.call.commands import (
     CancelLeg,
     Command,
+    EndConsult,
     HangUp,
     MoveStaff,
     ShowCard,
@@ -39,7 +40,8 @@ def release_all(call: Call, outcome: str, told: str) -> Step:
     """Every open leg of the running hand-off is ended; whoever picked up is told why."""
     commands: list[Command] = []
     for attempt in open_attempts(call):
-        call = with_attempt(call, attempt.leg, outcome=outcome, ended=call.at)
+        call = with_attempt(call, attempt.leg, outcome=outcome, ended=call.at, consulting=False)
+        commands += [EndConsult(attempt.leg), StopTimer(f"consult:{attempt.leg}")] if attempt.consulting else []
         commands += [let_go(attempt, told), StopTimer(f"ring:{attempt.leg}"), StopTimer(f"key:{attempt.leg}")]
     return call, tuple(commands)
 

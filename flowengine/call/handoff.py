@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import zip_longest
 
-from flowengine.call import closing, quiet
+from flowengine.call import closing, parting, quiet
 from flowengine.call.card import card, values
 from flowengine.call.commands import (
     AskAgent,
@@ -15,6 +15,7 @@ from flowengine.call.commands import (
     GaugeSpeech,
     LetAgentHear,
     LetAgentSpeak,
+    NoteDecision,
     PlayMusic,
     SendCard,
     ShowCard,
@@ -53,7 +54,14 @@ ASKING_SECONDS = 20.0  # for all questions before a hand-off (language.md sectio
 
 
 def decide(
-    flow: Flow, call: Call, fired: Fired, *, summary: str = "", next_step: str = "", cut_in: bool = True
+    flow: Flow,
+    call: Call,
+    fired: Fired,
+    *,
+    summary: str = "",
+    next_step: str = "",
+    cut_in: bool = True,
+    close: tuple[str, ...] = (),
 ) -> Step:
     """A rule fired: who is rung is fixed now, the card is published, then what is missing is asked or the line is
     spoken.
@@ -63,10 +71,11 @@ def decide(
     call, dropped = _drop_handoff(flow, call)
     call, over = _talk_is_over(flow, call)
     plan = ring_plan(flow, call, fired)
-    handoff = _handoff(flow, call, fired, plan, summary, next_step)
+    handoff = replace(_handoff(flow, call, fired, plan, summary, next_step), close=close)
     call = replace(call, handoff=handoff, spent=call.spent | {fired.rule.key} if fires_once(fired.rule) else call.spent)
     call = _note_reason(call, fired)
-    before: list[Command] = [*dropped, *over, ShowCard(handoff.id, card(flow, call, handoff))]
+    why = NoteDecision(handoff.id, handoff.rule, handoff.matched, close)
+    before: list[Command] = [*dropped, *over, why, ShowCard(handoff.id, card(flow, call, handoff))]
     if cut_in:
         before.append(ClearAudio())
     if flow.card.crm_webhook:
@@ -79,7 +88,8 @@ def _talk_is_over(flow: Flow, call: Call) -> Step:
     commands: list[Command] = [StopTimer("only_if")] if call.held else []
     commands += [quiet.STOP] if quiet_limits(flow, call) else []
     commands += [GaugeSpeech(False)] if gauges_speech(flow, call) else []
-    return replace(call, held=None, quiet=Quiet(), confidence=None), tuple(commands)
+    commands += [StopTimer("promised")] if call.promised is not None else []
+    return replace(call, held=None, quiet=Quiet(), confidence=None, promised=None), tuple(commands)
 
 
 def _drop_handoff(flow: Flow, call: Call) -> Step:
@@ -236,6 +246,9 @@ def back_to_talk(flow: Flow, call: Call) -> Step:
 
 
 AFTER: dict[str, Callable[[Flow, Call], Step]] = {
+    "receptionist": lambda flow, call: closing.back_to_receptionist(flow, call, *closing.what_happened(flow, call)),
+    "after receptionist": lambda flow, call: parting.after_receptionist(flow, call),
+    "after take_message": lambda flow, call: parting.after_message(flow, call),
     "ring": _ring_again,
     "give_up": lambda flow, call: give_up(flow, call),
     "announce": lambda flow, call: announce(flow, call),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flowengine.call import arrivals, closing, giving_up, handoff, ringing
+from flowengine.call import arrivals, bridging, closing, giving_up, handoff
 from flowengine.call import events as e
 from flowengine.call.commands import (
     CancelLeg,
@@ -14,9 +14,11 @@ from flowengine.call.commands import (
     EndCall,
     HangUp,
     MoveStaff,
+    PlayMusic,
+    StartTimer,
     StopMusic,
 )
-from flowengine.call.saying import Step
+from flowengine.call.saying import Step, moved
 from flowengine.call.state import (
     Call,
     Phase,
@@ -25,33 +27,49 @@ from flowengine.call.state import (
     with_attempt,
     with_handoff,
 )
-from flowengine.flow.model import Flow
+from flowengine.flow.model import Flow, Method
+
+MOVE_AGAIN = 3.0  # seconds until an order to move the caller is given again
+MOST_MOVES = 5
 
 
 def move_failed(flow: Flow, call: Call, event: e.CallerMoveFailed) -> Step:
     """The caller could not be moved: gone, or still where they were."""
     if event.gone:
         return hung_up(flow, call, event)
-    call = replace(call, caller_at="stream" if call.caller_at == "moving" else call.caller_at)
+    call = replace(call, caller_at=call.left if call.caller_at == "moving" else call.caller_at)
     match call.phase:
+        case Phase.RINGING if call.caller_at == "stream" and call.line is None:
+            return call, (PlayMusic(flow.hold.music), CheckCaller(call.ref))  # could not be parked: waits here
         case Phase.BRIDGING:
-            return ringing.bridge_failed(flow, call, f"the caller could not be moved: {event.evidence}")
+            return bridging.failed(flow, call, f"the caller could not be moved: {event.evidence}")
         case Phase.RETURNING:
             return handoff.go_on(flow, call)
         case Phase.AWAY:
             return giving_up.give_up(flow, with_handoff(call, winner=""))
     if call.line is not None:
         return arrivals.line_over(flow, call)
-    return call, (CheckCaller(call.ref),)
+    return replace(call, moves_failed=call.moves_failed + 1), (CheckCaller(call.ref), StartTimer("move", MOVE_AGAIN))
+
+
+def move_again(flow: Flow, call: Call) -> Step:
+    """An order the carrier did not take is given again, a few times: nobody is left where nothing more comes."""
+    if (
+        call.phase == Phase.ENDED
+        or call.heading is None
+        or call.caller_at == "moving"
+        or call.moves_failed > MOST_MOVES
+    ):
+        return call, ()
+    return moved(call, call.heading)
 
 
 def hung_up(flow: Flow, call: Call, event: e.Event) -> Step:
     """The caller is gone: staff are told and released, what was begun is kept, the call has its one outcome."""
     commands: list[Command] = []
     if call.phase == Phase.MESSAGE:
-        call, added = closing.add_work(flow, call, "message", flow.take_message.collect)
+        call, added = closing.taken_down(flow, call)
         commands += added
-        call = replace(call, outcome="message")
     outcome = _final_outcome(call)
     if call.handoff is not None:
         call, more = _leave_staff(flow, call, outcome)
@@ -91,4 +109,14 @@ def _leave_staff(flow: Flow, call: Call, outcome: str) -> Step:
         "ended" if call.phase == Phase.CONNECTED else outcome if outcome in ("referred", "dialled") else "abandoned"
     )
     ended = running(call).outcome or outcome
-    return giving_up.archive(flow, call, ended, status, (*released, *told))
+    call, missed = _missed(flow, call)
+    return giving_up.archive(flow, call, ended, status, (*released, *told, *missed))
+
+
+def _missed(flow: Flow, call: Call) -> Step:
+    """Somebody had picked up for a caller who then hung up: work for their desk, so that the call is returned."""
+    if call.phase == Phase.CONNECTED or not any(a.answered is not None for a in running(call).attempts):
+        return call, ()
+    if running(call).method != Method.CONFERENCE:
+        return call, ()
+    return closing.add_work(flow, call, "missed_call", flow.take_message.collect)

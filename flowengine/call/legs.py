@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from flowengine.call import arrivals, giving_up, letting_go, ringing
+from flowengine.call import arrivals, bridging, giving_up, letting_go, parking, parting, ringing
 from flowengine.call import events as e
 from flowengine.call.commands import (
     Answer,
@@ -11,9 +11,9 @@ from flowengine.call.commands import (
     ConnectCaller,
     HangUp,
     MoveCaller,
-    StartTimer,
-    StopTimer,
+    SayToRoom,
 )
+from flowengine.call.conditions import spoken_language
 from flowengine.call.saying import Step, together
 from flowengine.call.state import (
     Call,
@@ -23,8 +23,6 @@ from flowengine.call.state import (
     with_handoff,
 )
 from flowengine.flow.model import Flow
-
-NO_KEY = "no key"  # the evidence of a briefing that nobody answered with a key
 
 
 def leg_created(flow: Flow, call: Call, event: e.LegCreated | e.LegRinging) -> Step:
@@ -39,34 +37,6 @@ def leg_created(flow: Flow, call: Call, event: e.LegCreated | e.LegRinging) -> S
 
 def leg_unknown(flow: Flow, call: Call, event: e.LegUnknown) -> Step:
     return with_attempt(call, event.leg, unknown=True), ()
-
-
-def leg_answered(flow: Flow, call: Call, event: e.LegAnswered) -> Step:
-    return ringing.brief(flow, with_attempt(call, event.leg, ref=event.ref), event.leg, event.request)
-
-
-def staff_pressed(flow: Flow, call: Call, event: e.StaffPressed) -> Step:
-    if event.key == "1":
-        return ringing.accept(flow, call, event.leg, event.request)
-    attempt = attempt_on(call, event.leg)
-    ended = (Answer(event.request, HangUp()),)
-    if attempt is None or attempt.outcome is not None:
-        return call, ended
-    call = with_attempt(call, event.leg, answered=attempt.answered or call.at)  # a key proves that somebody picked up
-    outcome = "voicemail" if attempt.machine and not event.key else "declined"
-    return together(
-        (call, ended),
-        lambda c: ringing.attempt_over(flow, c, event.leg, outcome, f"key {event.key}" if event.key else NO_KEY),
-    )
-
-
-def machine_detected(flow: Flow, call: Call, event: e.MachineDetected) -> Step:
-    """Only names the outcome: a machine cannot press one. A key that came earlier stands."""
-    attempt = attempt_on(call, event.leg)
-    call = with_attempt(call, event.leg, machine=True)
-    if attempt and attempt.outcome == "declined" and attempt.evidence == NO_KEY:
-        call = with_attempt(call, event.leg, outcome="voicemail")
-    return call, ()
 
 
 def leg_ended(flow: Flow, call: Call, event: e.LegEnded) -> Step:
@@ -84,9 +54,11 @@ def leg_ended(flow: Flow, call: Call, event: e.LegEnded) -> Step:
         )
     if call.handoff and call.handoff.winner == event.leg:
         if call.phase == Phase.BRIDGING:
-            return ringing.bridge_failed(flow, call, event.evidence or "left before the caller came")
+            keyless = bridging.accepts_without_key(flow, call, event.leg)
+            outcome = "declined" if keyless else "failed"  # whoever pressed nothing has accepted nothing
+            return bridging.failed(flow, call, event.evidence or "left before the caller came", outcome)
         if call.phase == Phase.CONNECTED:
-            return staff_left(flow, call)
+            return parting.staff_left(flow, call)
     return call, ()
 
 
@@ -97,35 +69,43 @@ def _why_ended(answered: bool, machine: bool, outcome: str) -> str:
     return "failed" if outcome == "completed" else outcome
 
 
-def staff_left(flow: Flow, call: Call) -> Step:
-    """The person hung up first; the room ends with them and the carrier asks what the caller gets."""
-    return call, (StartTimer("goodbye", arrivals.BACK_SECONDS),)
-
-
 def joined_room(flow: Flow, call: Call, event: e.JoinedRoom) -> Step:
-    return ringing.joined(flow, call, event.leg) if call.handoff and call.handoff.room == event.room else (call, ())
+    return bridging.joined(flow, call, event.leg) if call.handoff and call.handoff.room == event.room else (call, ())
 
 
 def left_room(flow: Flow, call: Call, event: e.LeftRoom) -> Step:
-    if call.phase != Phase.CONNECTED or call.handoff is None or call.handoff.room != event.room:
+    if call.handoff is None or call.handoff.room != event.room:
         return call, ()
-    if event.leg == call.caller_leg:
+    if event.leg == call.caller_leg and (call.phase == Phase.CONNECTED or parking.waits_alone(call)):
         return call, (CheckCaller(call.ref),)
-    return staff_left(flow, call)
+    return parting.staff_left(flow, call) if call.phase == Phase.CONNECTED else (call, ())
 
 
 def caller_left_room(flow: Flow, call: Call, event: e.CallerLeftRoom) -> Step:
     """The caller's stay in the room is over: the person hung up, or never came."""
     match call.phase:
         case Phase.CONNECTED:
-            return call, (Answer(event.request, HangUp()), StopTimer("goodbye"))
+            return parting.goes_on(flow, call, event.request)
         case Phase.BRIDGING if call.handoff is not None and call.handoff.room == event.room:
-            failed, commands = ringing.bridge_failed(flow, call, "the room ended before both were in it")
-            document = ConnectCaller(failed.stream)
-            return failed, (Answer(event.request, document), *(c for c in commands if not isinstance(c, MoveCaller)))
+            call, commands = bridging.failed(flow, call, "the room ended before both were in it")
+            commands = tuple(c for c in commands if not isinstance(c, MoveCaller))
+            if parking.waits_alone(call):
+                return together((call, commands), lambda c: parking.again(flow, c, event))
+            document = call.heading or ConnectCaller(call.stream)
+            return call, (Answer(event.request, document), *commands)
+        case Phase.RINGING if parking.waits_alone(call) and call.handoff and call.handoff.room == event.room:
+            return parking.again(flow, call, event)
         case Phase.RETURNING:
             return call, (Answer(event.request, call.heading or ConnectCaller(call.stream)),)
     return arrivals.returned(flow, call, event)
+
+
+def announcement_asked(flow: Flow, call: Call, event: e.AnnouncementAsked) -> Step:
+    """What the two hear when they meet."""
+    met = call.phase == Phase.CONNECTED and call.handoff is not None and call.handoff.room == event.room
+    return call, (
+        Answer(event.request, SayToRoom(parting.introduction(flow, call) if met else "", spoken_language(flow, call))),
+    )
 
 
 def card_shown(flow: Flow, call: Call, event: e.CardShown) -> Step:
@@ -167,4 +147,4 @@ def waited_long_enough(flow: Flow, call: Call, leg: str, *, answered: bool) -> S
 
 
 def late_answer(flow: Flow, call: Call, event: e.LegAnswered | e.StaffPressed) -> Step:
-    return call, (Answer(event.request, HangUp(giving_up.CALLER_GONE)),)
+    return call, (Answer(event.request, HangUp(giving_up.CALLER_GONE)),) if event.request else ()

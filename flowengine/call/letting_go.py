@@ -16,7 +16,7 @@ from flowengine.call.commands import (
 )
 from flowengine.call.giving_up import give_up
 from flowengine.call.ringing import show
-from flowengine.call.saying import Step, moved, together, transfer
+from flowengine.call.saying import Step, moved, sent, together, transfer
 from flowengine.call.state import (
     Attempt,
     Call,
@@ -75,7 +75,7 @@ def came_back(flow: Flow, call: Call, request: str, outcome: str, evidence: str)
         after="announce" if more else "give_up",
     )
     document = ConnectCaller(call.stream)
-    return replace(call, heading=document, caller_at="moving"), (Answer(request, document),)
+    return sent(call, document), (Answer(request, document),)
 
 
 def not_confirmed(flow: Flow, call: Call) -> Step:

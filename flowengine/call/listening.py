@@ -9,7 +9,7 @@ from flowengine.call import giving_up, handoff, wondering
 from flowengine.call.commands import AskAgent, Command, StartTimer, StopTimer
 from flowengine.call.conditions import Trigger
 from flowengine.call.quiet import not_quiet
-from flowengine.call.rules import Wondering, first_true
+from flowengine.call.rules import Wondering, first_true, nearly, promised_rule
 from flowengine.call.saying import Step, together
 from flowengine.call.state import Call, Phase, Turn
 from flowengine.flow import words
@@ -17,6 +17,8 @@ from flowengine.flow.model import Flow
 
 TURN_GAP = 3.0  # seconds between finals that are still one turn (language.md section 3)
 UNCLEAR_SECONDS = 4.0  # from the end of speech to a final, before it counts as not understood
+PROMISE_SECONDS = 3.0  # from the promise of a transfer to its beginning
+TAKE_BACK = "You said that you would connect the caller; you cannot. Say so kindly and offer to take a message."
 MOST_WORDS = 300  # characters kept of what the model writes
 
 
@@ -37,7 +39,8 @@ def read_rules(
         return None
     if isinstance(fired, Wondering):
         return wondering.wonder(flow, call, fired.field, trigger, summary, next_step)
-    return handoff.decide(flow, call, fired, summary=summary, next_step=next_step, cut_in=cut_in)
+    close = nearly(flow, call, trigger, fired)
+    return handoff.decide(flow, call, fired, summary=summary, next_step=next_step, cut_in=cut_in, close=close)
 
 
 def heard(call: Call, text: str) -> Call:
@@ -128,7 +131,21 @@ def agent_said(flow: Flow, call: Call, event: e.AgentSaid) -> Step:
     text = event.text.strip()
     if not text:
         return call, ()
-    return replace(call, turns=(*call.turns, Turn(event.at, "agent", text, event.interrupted))), ()
+    call = replace(call, turns=(*call.turns, Turn(event.at, "agent", text, event.interrupted)))
+    if call.phase == Phase.TALKING and call.held is None and words.promises_transfer(text):
+        return replace(call, promised=call.at), (StartTimer("promised", PROMISE_SECONDS),)
+    return call, ()
+
+
+def promise_not_kept(flow: Flow, call: Call) -> Step:
+    """The receptionist told the caller of a transfer and nobody has begun one: it is begun, or taken back."""
+    if call.phase != Phase.TALKING or call.promised is None:
+        return call, ()
+    call = replace(call, promised=None)
+    fired = promised_rule(flow, call, last_said(call))
+    if fired is None:
+        return call, (AskAgent(TAKE_BACK),)
+    return handoff.decide(flow, call, fired, close=("promised by the receptionist without the tool",))
 
 
 def staff_said(flow: Flow, call: Call, event: e.StaffSaid) -> Step:

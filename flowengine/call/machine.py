@@ -8,8 +8,11 @@ from typing import Any
 
 from flowengine.call import (
     agent,
+    answering,
     arrivals,
+    bridging,
     closing,
+    consulting,
     gauging,
     giving_up,
     handoff,
@@ -17,13 +20,18 @@ from flowengine.call import (
     legs,
     letting_go,
     listening,
+    parking,
+    parting,
     quiet,
     ringing,
+    switching,
     wondering,
 )
 from flowengine.call import events as e
 from flowengine.call.commands import (
     Answer,
+    Command,
+    ConnectCaller,
     EndAgent,
     HangUp,
     RecordCaller,
@@ -33,6 +41,7 @@ from flowengine.call.saying import Step, moved, together
 from flowengine.call.state import (
     Call,
     Phase,
+    with_attempt,
 )
 from flowengine.flow.model import Flow
 
@@ -47,13 +56,33 @@ def step(flow: Flow, call: Call, event: e.Event) -> Step:
 
     Every question of the carrier (an event with a `request`) is answered.
     """
-    call = replace(call, at=max(call.at, event.at))
+    before = call = _listened(replace(call, at=max(call.at, event.at)), event)
     handler = TRANSITIONS.get((call.phase, type(event))) or ANYWHERE.get(type(event))
     call, commands = handler(flow, call, event) if handler else (call, ())
     request = getattr(event, "request", "")
     if request and not any(isinstance(c, Answer) and c.request == request for c in commands):
         commands = (*commands, Answer(request, HangUp()))
-    return call, commands
+    return call, (*commands, *_awaited(before, call))
+
+
+def _listened(call: Call, event: e.Event) -> Call:
+    """Who speaks now, for sentences that should cut nobody short."""
+    match event:
+        case e.SpeechStarted():
+            return replace(call, speaks="caller", speaks_since=call.at)
+        case e.ReplyStarted():
+            return replace(call, speaks="agent", speaks_since=call.at)
+        case e.SpeechEnded() | e.ReplyHeard() | e.MediaStarted():
+            return replace(call, speaks="")
+    return call
+
+
+def _awaited(before: Call, call: Call) -> tuple[Command, ...]:
+    """A caller who is on the way to a new stream of ours is waited for, but not for ever."""
+    if call.stream == before.stream or not isinstance(call.heading, ConnectCaller) or call.phase == Phase.ENDED:
+        return ()
+    spoken = len(call.heading.say) / arrivals.LETTERS_A_SECOND
+    return (StartTimer("arrive", arrivals.ARRIVES_SECONDS + spoken),)
 
 
 def rescue(call: Call) -> Step:
@@ -75,17 +104,29 @@ def timer_fired(flow: Flow, call: Call, event: e.TimerFired) -> Step:
         case "update" if call.phase == Phase.RINGING:
             return ringing.update(flow, call)
         case "bridge" if call.phase == Phase.BRIDGING:
-            return ringing.bridge_failed(flow, call, "the two did not meet in time")
+            return bridging.failed(flow, call, "the two did not meet in time")
         case "confirm" if call.phase == Phase.CONFIRMING:
             return letting_go.not_confirmed(flow, call)
         case "message" if call.phase == Phase.MESSAGE:
             return closing.deliver(flow, call)
         case "unclear":
             return listening.not_understood(flow, call)
+        case "news":
+            return ringing.break_news(call)
+        case "move":
+            return leaving.move_again(flow, call)
+        case "arrive":
+            return arrivals.never_arrived(flow, call)
         case "back" if call.caller_at == "lost":
             return leaving.hung_up(flow, call, event)
         case "goodbye" if call.phase == Phase.CONNECTED:
-            return moved(call, HangUp())
+            return parting.goes_on(flow, call)
+        case "consult":
+            return consulting.too_long(flow, call, leg)
+        case "session":
+            return switching.renewed(flow, call)
+        case "promised":
+            return listening.promise_not_kept(flow, call)
         case "gauged":
             return gauging.never_worded(flow, call)
         case "quiet":
@@ -112,6 +153,9 @@ TRANSITIONS: dict[tuple[Phase, type], Handler] = {
     (Phase.ANNOUNCING, e.CallerSaid): listening.in_handoff,
     (Phase.RINGING, e.CallerSaid): listening.on_hold,
     (Phase.RINGING, e.KeyPressed): listening.key_on_hold,
+    (Phase.MESSAGE, e.CallerSaid): closing.said_to_it,
+    (Phase.MESSAGE, e.SpeechStarted): closing.caller_begins,
+    (Phase.MESSAGE, e.ReplyHeard): closing.read_back_heard,
     (Phase.RECORDING, e.MessageRecorded): closing.recorded,
     (Phase.AWAY, e.ReferAnswered): legs.refer_answered,
     (Phase.AWAY, e.DialEnded): legs.dial_ended,
@@ -141,6 +185,8 @@ ANYWHERE: dict[type, Handler] = {
     e.CallerHungUp: leaving.hung_up,
     e.CallerMoveFailed: leaving.move_failed,
     e.MessageRecorded: arrivals.returned,
+    e.WaitAsked: parking.wait_asked,
+    e.AnnouncementAsked: legs.announcement_asked,
     e.CallerSaid: listening.caller_said,
     e.AgentSaid: listening.agent_said,
     e.StaffSaid: listening.staff_said,
@@ -152,9 +198,16 @@ ANYWHERE: dict[type, Handler] = {
     e.LegCreated: legs.leg_created,
     e.LegRinging: legs.leg_created,
     e.LegUnknown: legs.leg_unknown,
-    e.LegAnswered: legs.leg_answered,
-    e.StaffPressed: legs.staff_pressed,
-    e.MachineDetected: legs.machine_detected,
+    e.LegAnswered: lambda flow, call, event: answering.picked_up(
+        flow, with_attempt(call, event.leg, ref=event.ref), event
+    ),
+    e.StaffPressed: answering.pressed,
+    e.StaffSaidWhy: answering.said_why,
+    e.StaffMediaStarted: consulting.listening_now,
+    e.StaffReturned: consulting.returned,
+    e.ConsultFailed: consulting.failed,
+    e.ConsultToolCalled: consulting.tool_called,
+    e.MachineDetected: answering.machine_detected,
     e.LegEnded: legs.leg_ended,
     e.JoinedRoom: legs.joined_room,
     e.LeftRoom: legs.left_room,

@@ -32,6 +32,8 @@ ASKED = '{"status": "connecting", "do": "say nothing more, wait for the answer t
 WAIT = '{"status": "wait", "do": "say nothing more, a question comes first"}'
 ON_HOLD = "staff are being rung and the caller is holding. If the caller speaks, answer in one short sentence."
 TAKING_MESSAGE = "nobody is free and you are taking a message. Ask only what is needed."
+TRANSFER_ARGUMENTS = ("rule", "matched", "summary", "next_step")
+TOLD_TURNS = 20  # of the conversation, the latest
 CONNECTING = '{"status": "connecting", "do": "say nothing, the caller is being told"}'
 
 
@@ -74,8 +76,16 @@ def _lines(flow: Flow, call: Call, situation: str) -> Iterator[str]:
     yield f"When you tried to help and it did not solve the caller's problem, call {NOTE_UNSOLVED}."
     wanted = ", ".join(f"{f.name} ({_kind(f)})" for f in notable(flow))
     yield f"When the caller tells you one of these, call {NOTE_ANSWER}: {wanted}."
+    if call.late and (said := story_so_far(call)):
+        yield said
     if situation:
         yield f"Now: {situation}"
+
+
+def story_so_far(call: Call) -> str:
+    """The conversation for an agent that comes in late."""
+    said = " / ".join(f"{t.speaker}: {t.text}" for t in call.turns[-TOLD_TURNS:])
+    return f"The conversation so far: {said}" if said else ""
 
 
 def _other_languages(flow: Flow, call: Call) -> Iterator[str]:

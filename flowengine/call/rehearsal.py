@@ -21,7 +21,7 @@ from flowengine.flow.model import Flow, FlowTest
 
 STRANGER = "+12025550143"  # who calls when the test does not say
 ENDINGS = {"message": "take_message", "ended": "hang_up", None: "receptionist"}
-WHILE_TALKING = ("rule", "quiet")  # timers that only count how long somebody talks
+WHILE_TALKING = ("rule", "quiet", "session")  # timers that only count how long somebody talks
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,9 @@ class _Rehearsal:
             case c.MoveStaff(leg, _, document):
                 self.staff.gets(leg, document)
             case c.RingStaff(leg, _, seconds):
-                self.staff.rings(leg, seconds)
+                self.staff.rings(leg, seconds, hears_out=command.hear_machine_out)
+            case c.StartConsult(leg, opening):
+                self.staff.consulted(leg, opening.greeting)
             case c.CancelLeg(leg):
                 self.staff.cancelled(leg)
             case c.PlayLine(line, text):

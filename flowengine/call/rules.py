@@ -3,15 +3,38 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from flowengine.call.conditions import A_PERSON, Trigger, matched, spoken_language
+from flowengine.call.conditions import A_PERSON, Trigger, matched, spoken_language, times_asked
 from flowengine.call.state import Call, handoffs
 from flowengine.flow import words
-from flowengine.flow.model import CallerSays, CallerWants, Flow, KeyPressedIs, Person, Rule, ToDepartment
+from flowengine.flow.model import (
+    CallerSays,
+    CallerWants,
+    Flow,
+    KeyPressedIs,
+    Mood,
+    NotSolvedAfter,
+    NotUnderstood,
+    Person,
+    Rule,
+    SameQuestionAgain,
+    ToDepartment,
+)
 from flowengine.flow.routing import RingPlan, ring_list, ring_person
 
-__all__ = ["A_PERSON", "PERSON_BY_NAME", "Fired", "Wondering", "applies", "fires_once", "first_true", "ring_plan"]
+__all__ = [
+    "A_PERSON",
+    "PERSON_BY_NAME",
+    "Fired",
+    "Wondering",
+    "applies",
+    "fires_once",
+    "first_true",
+    "nearly",
+    "promised_rule",
+    "ring_plan",
+]
 
 PERSON_BY_NAME = "person_by_name"
 
@@ -64,6 +87,45 @@ def _fired(flow: Flow, call: Call, rule: Rule, trigger: Trigger) -> Fired | None
 def has_fired(call: Call, rule: Rule) -> bool:
     """Whether the rule has fired in this call: then it does so again only while somebody is left to ring."""
     return any(handoff.rule == rule.key for handoff in handoffs(call))
+
+
+def nearly(flow: Flow, call: Call, trigger: Trigger, fired: Fired) -> tuple[str, ...]:
+    """Which other rules came close, and why they did not fire: for whoever reads the journal."""
+    return tuple(
+        f"{rule.key}: {why}"
+        for rule in rules_in_order(flow)
+        if rule.key != fired.rule.key
+        for why in _close(flow, call, rule, trigger)
+    )
+
+
+def _close(flow: Flow, call: Call, rule: Rule, trigger: Trigger) -> Iterator[str]:
+    found = _fired(flow, call, rule, trigger)
+    match rule.condition:
+        case _ if found is not None and has_fired(call, rule) and not ring_plan(flow, call, found).stages:
+            yield f"true ({found.matched}), but nobody is left to ring"
+        case _ if found is not None and applies(flow, call, rule) is not True:
+            yield f"true ({found.matched}), but its only_if is not"
+        case _ if found is not None:
+            yield f"true as well ({found.matched}), but further down"
+        case NotSolvedAfter(tries) if 0 < call.unsolved < tries:
+            yield f"{call.unsolved} of {tries} tries"
+        case NotUnderstood(turns) if 0 < call.unclear < turns:
+            yield f"{call.unclear} of {turns} turns"
+        case Mood(moods, turns) if call.mood in moods and call.mood_turns < turns:
+            yield f"{call.mood} for {call.mood_turns} of {turns} turns"
+        case SameQuestionAgain(times) if 1 < (asked := times_asked(call, spoken_language(flow, call))) < times:
+            yield f"asked {asked} of {times} times"
+
+
+def promised_rule(flow: Flow, call: Call, said: str) -> Fired | None:
+    """The rule for a transfer that the receptionist promised without naming one: what the caller's words fit by the
+    engine's matcher, else the first for those who want a person; only one that somebody can be rung for."""
+    rehearsed = replace(call, rehearsed=True)  # the engine's matcher decides for every judged rule
+    fits = (_fired(flow, rehearsed, rule, Trigger(text=said)) for rule in rules_in_order(flow))
+    wanted = (Fired(rule, said or "promised") for rule in flow.rules if wants_a_person(rule))
+    possible = (f for f in (*fits, *wanted) if f is not None and applies(flow, call, f.rule))
+    return next((f for f in possible if ring_plan(flow, call, f).stages), None)
 
 
 def ring_plan(flow: Flow, call: Call, fired: Fired) -> RingPlan:

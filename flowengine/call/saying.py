@@ -10,7 +10,9 @@ from flowengine.call.commands import (
     ConnectCaller,
     Document,
     HangUp,
+    JoinCaller,
     MoveCaller,
+    ParkCaller,
     PlayLine,
     PrepareLine,
 )
@@ -45,9 +47,23 @@ def say(call: Call, text: str, then: str) -> Step:
     """A fixed sentence, as written; `then` names what follows when it has been heard."""
     line = PendingLine(f"{call.call_id}-line-{call.lines_said + 1}", text, then)
     call = replace(call, line=line, lines_said=call.lines_said + 1)
+    if in_room(call):
+        return fetched(call)
     if call.caller_at != "stream":
         return call, ()  # spoken when the caller is back
     return call, (PlayLine(line.id, text, keepable(call, text)),)
+
+
+def in_room(call: Call) -> bool:
+    """Whether the caller is in a room or on the way there, where nothing of ours is heard."""
+    on_the_way = call.caller_at == "moving" and isinstance(call.heading, JoinCaller | ParkCaller)
+    return call.caller_at == "room" or on_the_way
+
+
+def fetched(call: Call) -> Step:
+    """The caller comes to a new stream of ours."""
+    call = replace(call, stream=call.stream + 1)
+    return moved(call, ConnectCaller(call.stream))
 
 
 def say_by_carrier(call: Call) -> Step:
@@ -55,14 +71,25 @@ def say_by_carrier(call: Call) -> Step:
     line = call.line
     assert line is not None
     if line.then == "hang_up":
-        return moved(replace(call, line=None), HangUp(line.text))
+        return moved(replace(call, line=None), HangUp(line.text, voice(call.language)))
     call = replace(call, stream=call.stream + 1)
-    return moved(call, ConnectCaller(call.stream, line.text))
+    return moved(call, ConnectCaller(call.stream, line.text, voice(call.language)))
+
+
+def voice(language: str) -> str:
+    """The language the carrier's own voice is told to speak; "" where it need not be told."""
+    return "" if language.casefold() == "english" else language
 
 
 def moved(call: Call, document: Document) -> Step:
     """The caller is sent somewhere else."""
-    return replace(call, heading=document, caller_at="moving"), (MoveCaller(call.ref, document),)
+    return sent(call, document), (MoveCaller(call.ref, document),)
+
+
+def sent(call: Call, document: Document) -> Call:
+    """The call with its caller on the way to `document`."""
+    left = call.left if call.caller_at == "moving" else call.caller_at
+    return replace(call, heading=document, caller_at="moving", left=left)
 
 
 def transfer(flow: Flow, department: str) -> Transfer:

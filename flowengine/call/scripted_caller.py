@@ -28,6 +28,7 @@ class ScriptedCaller:
         self.scene, self.staff = scene, staff
         self.script = list(scene.test.caller)
         self.stream = 0
+        self.room = ""  # where the caller waits alone
         self._speech: Due | None = None  # the end of what is being said
         self._begin: Due | None = None  # and its beginning
         self._speech_from = self._speech_until = 0.0
@@ -91,13 +92,19 @@ class ScriptedCaller:
     def gets(self, document: c.Document) -> None:
         """The caller's leg is told what comes next."""
         scene = self.scene
+        if isinstance(document, c.Wait):
+            return self._waits(document.say, document.music, document.seconds)
         if not isinstance(document, c.ConnectCaller) or document.stream != self.stream:
             self.hushed()
         match document:
             case c.ConnectCaller(stream, say):
                 self._notice(say, 0.5, lambda: self._connected(stream))
             case c.JoinCaller(room):
+                self.room = ""
                 scene.later(0.8, lambda: scene.send(e.JoinedRoom(scene.at, scene.call.caller_leg, room)))
+            case c.ParkCaller(room):
+                self.room = room
+                scene.later(0.8, lambda: self._parked(room))
             case c.RecordCaller(say):
                 self._notice(
                     say, 5.0, lambda: scene.send(e.MessageRecorded(scene.at, scene.asks(""), "recording:1", 5))
@@ -108,6 +115,23 @@ class ScriptedCaller:
                 self._dials(self.staff.outcome_at(address), seconds)
             case c.HangUp(say):
                 self._notice(say, 0.2, lambda: scene.send(e.CallerHungUp(scene.at)))
+
+    def _parked(self, room: str) -> None:
+        """Alone in the room."""
+        self.scene.send(e.JoinedRoom(self.scene.at, self.scene.call.caller_leg, room))
+        self._wonders(room)
+
+    def _wonders(self, room: str) -> None:
+        """The carrier asks what there is to hear, as long as nobody has come in."""
+        if self.room == room and self.scene.call.phase in (Phase.RINGING, Phase.BRIDGING):
+            self.scene.send(e.WaitAsked(self.scene.at, self.scene.asks(""), room))
+
+    def _waits(self, say: str, music: str, seconds: float) -> None:
+        room, spoken = self.room, spoken_seconds(say) if say else 0.0
+        if say:
+            self.scene.hears(self.scene.at, spoken, "notice", say)
+        self.scene.hears(self.scene.at + spoken, 0.0, "music", music)
+        self.scene.later(spoken + seconds, lambda: self._wonders(room))
 
     def _recorded(self) -> None:
         self.scene.send(e.MessageRecorded(self.scene.at, self.scene.asks(""), "recording:1", LEAVES_MESSAGE))
@@ -121,7 +145,7 @@ class ScriptedCaller:
         self.scene.later(seconds + after, then)
 
     def _connected(self, stream: int) -> None:
-        self.stream = stream
+        self.stream, self.room = stream, ""
         self.scene.send(e.MediaStarted(self.scene.at, stream))
 
     def _referred(self, outcome: str) -> None:

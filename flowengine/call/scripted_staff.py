@@ -11,6 +11,7 @@ from flowengine.call.state import attempt_on
 
 PICKS_UP = 4.0  # seconds after which somebody who accepts picks up
 VOICEMAIL_PICKS_UP = 16.0
+GREETING = 8.0  # how long a machine talks before its tone
 ACCEPTS = "accepts"
 
 
@@ -20,6 +21,7 @@ class ScriptedStaff:
     def __init__(self, scene: Scene) -> None:
         self.scene = scene
         self.legs: dict[str, list[Due]] = {}
+        self.heard_out: set[str] = set()
 
     # ---- what the test says -----------------------------------------------------------------------------------------
 
@@ -49,9 +51,11 @@ class ScriptedStaff:
 
     # ---- phones -----------------------------------------------------------------------------------------------------
 
-    def rings(self, leg: str, seconds: float) -> None:
-        """A phone is rung for at most so long."""
+    def rings(self, leg: str, seconds: float, *, hears_out: bool = False) -> None:
+        """A phone is rung for at most so long. `hears_out`: of a machine is told at the end of its greeting."""
         self.legs[leg] = []
+        if hears_out:
+            self.heard_out.add(leg)
         ref = f"ref-{leg}"
         self._does(leg, 0.3, lambda: self.scene.send(e.LegCreated(self.scene.at, leg, ref)))
         match self.outcome_of(self._person(leg)):
@@ -76,12 +80,46 @@ class ScriptedStaff:
             case c.BriefStaff(_, briefing, accept_within):
                 self.scene.hears(self.scene.at, spoken_seconds(briefing), "notice", briefing, who)
                 self._decides(leg, spoken_seconds(briefing), accept_within)
+            case c.BriefByAgent():
+                self._does(leg, 0.4, lambda: self.scene.send(e.StaffMediaStarted(self.scene.at, leg)))
+            case c.AskWhy(_, say):
+                self.scene.hears(self.scene.at, spoken_seconds(say), "notice", say, who)
+                self._ends(leg, "completed", spoken_seconds(say) + THINKING)
+            case c.AwaitTone():
+                self._machine_noticed(leg)
             case c.JoinStaff(_, room):
                 self._does(leg, 0.6, lambda: self.scene.send(e.JoinedRoom(self.scene.at, leg, room)))
+                if self.outcome_of(person) == "voicemail":
+                    self._machine_noticed(leg)
+                if self.outcome_of(person) == "declined":
+                    self._ends(leg, "completed", THINKING)
             case c.HangUp(say):
                 if say:
                     self.scene.hears(self.scene.at, spoken_seconds(say), "notice", say, who)
                 self.cancelled(leg, "completed", spoken_seconds(say) if say else 0.2)
+
+    def consulted(self, leg: str, greeting: str) -> None:
+        """An agent briefs whoever picked up, who says yes or no."""
+        if leg not in self.legs:
+            return
+        person = self._person(leg)
+        name, seconds = self.scene.flow.people[person].name if person else "staff", spoken_seconds(greeting)
+        self._does(leg, 0.4, lambda: self.scene.send(e.ConsultReady(self.scene.at, leg)))
+        self.scene.hears(self.scene.at + 0.4, seconds, "agent", greeting, name)
+        tool, given = {
+            "declined": ("decline", {"reason": "busy"}),
+            "voicemail": ("reached_machine", {}),
+        }.get(self.outcome_of(person), ("connect_caller", {}))
+        arguments: dict[str, object] = dict(given)
+        self._does(
+            leg,
+            seconds + 2 * THINKING,
+            lambda: self.scene.send(e.ConsultToolCalled(self.scene.at, leg, f"{leg}-t", tool, arguments)),
+        )
+
+    def _machine_noticed(self, leg: str) -> None:
+        out = leg in self.heard_out
+        self._does(leg, GREETING if out else 3.0, lambda: self.scene.send(e.MachineDetected(self.scene.at, leg, out)))
 
     def cancelled(self, leg: str, outcome: e.LegOutcome = "cancelled", after: float = 0.2) -> None:
         """A leg is ended from our side, whatever it was about to do."""
@@ -97,7 +135,7 @@ class ScriptedStaff:
         """Who picked up hears the briefing, then presses a key or does not."""
         match self.outcome_of(self._person(leg)):
             case "voicemail":
-                self._does(leg, 3.0, lambda: self.scene.send(e.MachineDetected(self.scene.at, leg)))
+                self._machine_noticed(leg)
                 self._does(leg, briefing + accept_within, lambda: self._presses(leg, ""))
             case "declined":
                 self._does(leg, briefing + THINKING, lambda: self._presses(leg, "2"))

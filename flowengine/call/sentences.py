@@ -46,7 +46,9 @@ def _sentences(flow: Flow, now: datetime, language: str) -> Iterator[str]:
             if rule.say:
                 yield say(rule.say, own)
         for member in department.people:
-            yield say(flow.hold.update_says, {**own, "person": flow.people[member.person].name})
+            who = {**own, "person": flow.people[member.person].name}
+            yield say(flow.hold.update_says, who)
+            yield from (say(line, who) for line in flow.hold.says.values())
         for step in department.if_no_one_answers:
             if isinstance(step, HangUpStep):
                 yield say(step.say, own)
@@ -54,6 +56,7 @@ def _sentences(flow: Flow, now: datetime, language: str) -> Iterator[str]:
         yield say(flow.take_message.say, by_message)
         yield say(flow.take_message.say_when_closed, by_message)
         promised = {**own, "callback_time": callback_time_words(flow, department.key, now, for_message=False)}
-        yield f"{say(flow.callback.say, promised)} {ours(GOODBYE, language)}"
+        yield say(flow.callback.say, promised)
     yield ours(THANKS, language)
+    yield ours(GOODBYE, language)
     yield ours(FILLER, language)

@@ -77,6 +77,9 @@ class Attempt:
     machine: bool = False
     unknown: bool = False  # the order to ring was never answered
     over: bool = False  # the carrier said the leg ended
+    asked_again: bool = False  # a key that means nothing was pressed
+    consulting: bool = False  # an agent of its own briefs them
+    why: str = ""  # what a person who declined said about it
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,6 +111,10 @@ class Handoff:
     winner: str = ""  # leg
     caller_in: bool = False
     staff_in: bool = False
+    news: str = ""  # what the caller is to hear about the last attempt, as soon as there is a moment
+    updated: float | None = None  # when a caller who waits without the receptionist was last told anything
+    recording: str = ""  # address of what the caller recorded when nobody came
+    close: tuple[str, ...] = ()  # rules that were nearly the one that fired, and why they were not
     outcome: str | None = None
 
 
@@ -165,6 +172,8 @@ class Call:
     caller_at: CallerAt = "arriving"
     stream: int = 0  # the stream the caller is on, or was told to open
     heading: Document | None = None  # where the caller was last sent
+    left: CallerAt = "arriving"  # where the caller was when last sent somewhere
+    rooms: int = 0  # rooms made in this call; each has a name of its own
     returns: int = 0  # how often the carrier asked since the caller was last heard
     talking_since: float | None = None
     agent: AgentIs = "none"
@@ -190,7 +199,15 @@ class Call:
     line: PendingLine | None = None
     lines_said: int = 0
     works: int = 0
+    taking: Literal["message", "callback"] = "message"  # what is taken down in `Phase.MESSAGE`
     collecting: tuple[str, ...] = ()  # fields a message still wants
+    speaks: str = ""  # who speaks at this moment, "caller" or "agent"; fixed sentences are not counted
+    speaks_since: float = 0.0
+    moves_failed: int = 0  # orders to move the caller that the carrier did not take, in a row
+    read_back: int = 0  # how often what was taken down has been read to the caller
+    promised: float | None = None  # when the receptionist told the caller of a transfer that nobody has begun
+    late: bool = False  # the present agent session came in late and must be told the story
+    refused: int = 0  # what the model asked for and was refused
     after: str = ""  # what goes on when the caller is back
     outcome: str | None = None
 

@@ -57,6 +57,15 @@ def _happened(flow: Flow, replayed: Replayed) -> Iterator[tuple[str, str]]:
             yield "card", "is on the desk"
         case e.LegAnswered(_, leg, _, _):
             yield _person(flow, replayed, leg), "picks up"
+        case e.ConsultSaid(_, leg, speaker, text) if text.strip():
+            name = _person(flow, replayed, leg)
+            yield (name, f"“{text}”") if speaker == "staff" else (flow.receptionist.name, f"“{text}” (to {name})")
+        case e.StaffSaidWhy(_, leg, key, _):
+            attempt = attempt_on(replayed.call, leg)
+            yield (
+                _person(flow, replayed, leg),
+                f"says why: {attempt.why}" if attempt and attempt.why else "does not say why",
+            )
         case e.StaffPressed(_, leg, key, _):
             yield _person(flow, replayed, leg), f"presses {key}" if key else "presses nothing"
         case e.LegEnded(_, leg, outcome, _):
@@ -79,12 +88,24 @@ def _done(flow: Flow, replayed: Replayed, command: c.Command) -> Iterator[tuple[
             yield flow.receptionist.name, f"“{text}” (as written)"
         case c.MoveCaller(_, c.ConnectCaller(_, say) | c.RecordCaller(say) | c.HangUp(say)) if say:
             yield "carrier", f"“{say}” (as written)"
-        case c.Answer(_, c.BriefStaff(leg, briefing, _)):
+        case c.Answer(_, c.BriefStaff(leg, say) | c.AskWhy(leg, say)) | c.MoveStaff(leg, _, c.HangUp(say)) if say:
+            yield _person(flow, replayed, leg), f"hears “{say}”"
+        case c.MoveStaff(leg, _, c.BriefStaff(_, briefing)):
             yield _person(flow, replayed, leg), f"hears “{briefing}”"
-        case c.RingStaff(leg, address, seconds, _, _):
+        case c.StartConsult(leg, opening):
+            yield _person(flow, replayed, leg), f"is told by {flow.receptionist.name}: “{opening.greeting}”"
+        case c.Answer(_, c.Wait(say, _)) if say:
+            yield "caller", f"hears “{say}”"
+        case c.Answer(_, c.SayToRoom(say)) if say:
+            yield "both", f"hear “{say}”"
+        case c.MoveCaller(_, c.ParkCaller()):
+            yield "move", "the caller waits alone, with music"
+        case c.RingStaff(leg, address, seconds):
             yield "ring", f"{_person(flow, replayed, leg)} at {address}, for {seconds:.0f} s"
         case c.MoveCaller(_, c.JoinCaller()):
             yield "move", "the caller moves, once"
+        case c.MoveCaller(_, c.ConnectCaller(_, "")):
+            yield "move", "the caller comes back to us"
         case c.MoveCaller(_, c.ReferCaller(address, _) | c.DialNumber(address, _, _)):
             yield "move", f"the caller is sent to {address}"
         case c.AddWork(_, kind, department, fields):

@@ -6,8 +6,15 @@ import json
 from dataclasses import replace
 
 from flowengine.call import handoff
-from flowengine.call.closing import story_so_far
-from flowengine.call.commands import AnswerTool, AskAgent, Command, LetAgentHear, LetAgentSpeak, PrepareLine
+from flowengine.call.commands import (
+    AnswerTool,
+    AskAgent,
+    Command,
+    LetAgentHear,
+    LetAgentSpeak,
+    PrepareLine,
+    StartTimer,
+)
 from flowengine.call.conditions import spoken_language
 from flowengine.call.prompt import ON_HOLD, SAY_NOTHING, TAKING_MESSAGE, opening
 from flowengine.call.saying import Step, transfer
@@ -15,6 +22,7 @@ from flowengine.call.state import Call, Phase, with_handoff
 from flowengine.call.wording import worded
 from flowengine.flow.model import Flow
 
+RENEW_AGAIN = 5.0  # seconds until the next try to open another session
 TALKS = (Phase.TALKING, Phase.ASKING, Phase.MESSAGE)  # where she has something to say at once
 
 
@@ -30,9 +38,21 @@ def switch(flow: Flow, call: Call, tool_call: str, language: str) -> Step:
         return call, (AnswerTool(tool_call, '{"status": "refused", "why": "not now"}', is_error=True),)
     call = _in(flow, replace(call, language=spoken))
     now = {Phase.RINGING: ON_HOLD, Phase.MESSAGE: TAKING_MESSAGE}.get(call.phase, "")
-    story = " ".join(filter(None, (f"the caller wants to speak {spoken}.", now, story_so_far(call))))
+    call = replace(call, late=True)
+    story = " ".join(filter(None, (f"the caller wants to speak {spoken}.", now)))
     begin = (AnswerTool(tool_call, SAY_NOTHING), opening(flow, call, "", story=story), LetAgentHear(True))
     return replace(call, agent="starting"), (*begin, *_goes_on(flow, call, spoken), *_prepared(flow, call))
+
+
+def renewed(flow: Flow, call: Call) -> Step:
+    """The session will be cut soon: another one goes on, knowing the story, at a moment when nothing is lost by it."""
+    if call.agent != "ready":
+        return call, ()
+    if call.phase not in (*TALKS, Phase.RINGING) or call.line is not None or call.caller_at != "stream":
+        return call, (StartTimer("session", RENEW_AGAIN),)
+    now = {Phase.RINGING: ON_HOLD, Phase.MESSAGE: TAKING_MESSAGE}.get(call.phase, "you have been talking for long")
+    call = replace(call, agent="starting", late=True)
+    return call, (opening(flow, call, "", story=now), LetAgentHear(True))
 
 
 def _in(flow: Flow, call: Call) -> Call:

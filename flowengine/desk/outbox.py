@@ -6,18 +6,16 @@ import asyncio
 import base64
 import hashlib
 import hmac
-import ipaddress
 import json
-import socket
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
 import structlog
-from aiohttp import AddrInfoType
 from standardwebhooks import Webhook
 
+from flowengine.runtime.addresses import open_socket, public_socket
 from flowengine.settings import Settings
 
 log = structlog.get_logger("flowengine.outbox")
@@ -25,9 +23,6 @@ log = structlog.get_logger("flowengine.outbox")
 CONNECT_SECONDS = 2.0
 TOTAL_SECONDS = 5.0
 MOST_ANSWER = 256 * 1024  # bytes
-_NAT64 = ipaddress.ip_network("64:ff9b::/96")
-
-IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 
 class WebhookCourier:
@@ -74,7 +69,7 @@ class WebhookCourier:
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(socket_factory=_open_socket if self._allow_private else _public_socket),
+                connector=aiohttp.TCPConnector(socket_factory=open_socket if self._allow_private else public_socket),
                 timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, connect=CONNECT_SECONDS),
                 cookie_jar=aiohttp.DummyCookieJar(),
                 auto_decompress=False,  # a small answer must stay small
@@ -110,29 +105,3 @@ def _headers(webhook: Webhook, message: str, now: datetime, body: str) -> dict[s
         "webhook-timestamp": str(int(now.timestamp())),
         "webhook-signature": webhook.sign(message, now, body),
     }
-
-
-def _open_socket(info: AddrInfoType) -> socket.socket:
-    family, kind, protocol, _, _ = info
-    return socket.socket(family, kind, protocol)
-
-
-def _public_socket(info: AddrInfoType) -> socket.socket:
-    """The check stands where the address is final: after the name was resolved, for every address tried."""
-    if not is_public(ipaddress.ip_address(str(info[4][0]).partition("%")[0])):
-        raise OSError("an address inside a private network is not a webhook receiver")
-    return _open_socket(info)
-
-
-def is_public(address: IPAddress) -> bool:
-    """False for private, loopback, link-local, shared, reserved and multicast addresses, however they are wrapped."""
-    return address.is_global and not address.is_multicast and all(map(is_public, _wrapped(address)))
-
-
-def _wrapped(address: IPAddress) -> list[IPAddress]:
-    """The IPv4 addresses an IPv6 address stands for (mapped, 6to4, Teredo, NAT64)."""
-    if isinstance(address, ipaddress.IPv4Address):
-        return []
-    nat64 = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
-    teredo = address.teredo or ()
-    return [found for found in (address.ipv4_mapped, address.sixtofour, nat64, *teredo) if found is not None]

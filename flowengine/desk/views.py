@@ -48,8 +48,15 @@ def card_view(card: Mapping[str, Any], office: Office, *, call_over: bool = Fals
         "decided": str(card.get("decided_at", "")),
         "time": office.time(card.get("decided_at", "")),
         "pairs": list(_pairs(card, office)),
+        "recording": _web_address(card.get("recording")),
         "people": [_person(person, status) for person in card.get("people", ())],
     }
+
+
+def _web_address(value: object) -> str:
+    """An address that may be a link; anything else is none."""
+    text = str(value or "")
+    return text if text.startswith("https://") else ""
 
 
 def _status_text(card: Mapping[str, Any], status: str, call_over: bool) -> str:
@@ -82,7 +89,8 @@ def _pair(label: str, value: str) -> View:
 
 def _person(person: Mapping[str, Any], status: str) -> View:
     outcome = person.get("outcome")
-    text = words.outcome_words(outcome, status)
+    why = str(person.get("why") or "")
+    text = words.outcome_words(outcome, status) + (f": {why}" if why else "")
     return {"name": person.get("person", ""), "text": text, "took": words.took_the_call(outcome)}
 
 
@@ -97,7 +105,7 @@ def _who_took(card: Mapping[str, Any]) -> str:
 
 
 def work_view(work: Mapping[str, Any], office: Office) -> View:
-    kinds = {"message": "Message", "callback": "Call back", "voicemail": "Voicemail"}
+    kinds = {"message": "Message", "callback": "Call back", "voicemail": "Voicemail", "missed_call": "Missed call"}
     kind = str(work.get("kind", ""))
     fields = dict(work.get("fields", {}))
     return {

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
+from datetime import date
+from urllib.parse import urlsplit
 
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document
@@ -10,6 +13,32 @@ from flowengine.flow.wav_header import UnusableSound, wav_seconds
 
 SHORTEST_LOOP = 4.0  # seconds; what repeats sooner drives callers mad
 ReadBytes = Callable[[str], bytes]
+
+
+def music_address(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
+    """Music from the web comes over https, from an address without a user, as a WAV file."""
+    for path, name in doc.each("hold", "music"):
+        if "://" in name and (problem := _unusable(name)):
+            yield doc.diagnose(path, "music-file", *problem)
+
+
+def _unusable(address: str) -> tuple[str, str] | None:
+    """What is wrong with an address, and what would be right; a password in it is told as a secret."""
+    scheme, _, rest = address.partition("://")
+    place = re.split(r"[/?#]", rest, maxsplit=1)[0]
+    if scheme.lower() != "https":
+        return "music comes from an https address, or from a file beside the flow", "an address begins with https://"
+    if "@" in place and ":" not in place.rpartition("@")[0]:
+        return "this address holds a name to log in with", "use an address that anybody may open"
+    if not re.fullmatch(r"([^\s@]*@)?([\w-]+\.)*[\w-]+(:\d{1,5})?", place) or re.search(r"\s", address):
+        return f"{address[:80]!r} is no address", "write it as in https://music.example.com/piano.wav"
+    kind = urlsplit(f"https://{rest}").path.rpartition(".")[2].lower()
+    if kind in _NOT_WAV:
+        return f"this address leads to {kind.upper()}, which cannot be played; a WAV file can", "save it as WAV"
+    return None
+
+
+_NOT_WAV = frozenset({"mp3", "m4a", "aac", "ogg", "oga", "opus", "flac", "wma", "mp4", "webm"})
 
 
 def music_file(doc: Document, read_bytes: ReadBytes) -> Iterator[Diagnostic]:

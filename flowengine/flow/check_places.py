@@ -44,7 +44,7 @@ HOURS_PLACES: Places = (
     ("departments", "*", "people", "*", "hours"),
 )
 GREETING_KNOWS = ("office", "receptionist", "next_opening", "closed_because")
-LINES_KNOW = (*GREETING_KNOWS, "department", "person", "callback_time", "waited")
+LINES_KNOW = (*GREETING_KNOWS, "department", "person", "callback_time", "waited", "not_answered")
 CARD_KNOWS = ("rule", "already_offered", "suggested_next_step")
 
 

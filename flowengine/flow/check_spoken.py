@@ -6,18 +6,26 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import date
 
+from flowengine.flow.abilities import briefing_for
 from flowengine.flow.check_places import GREETING_PLACES, SPOKEN_PLACES, spoken
 from flowengine.flow.data_lists import pairs
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document
-from flowengine.flow.model import Accept, Briefing, Flow, Method, Path
+from flowengine.flow.model import Briefing, Flow, Path
 from flowengine.flow.words import normalise
 
 WORDS_A_SECOND = 2.6  # of a calm voice on the telephone
 LONGEST_LINE = 12  # whole seconds a caller listens before wanting to speak
 LONGEST_BRIEFING = 6  # whole seconds a person with a ringing phone in hand listens
 WORDS_OF_A_NAME, WORDS_OF_A_REASON = 2, 8  # what is usual
-_FILLED = {"next_opening": 4, "callback_time": 4, "department": 3, "waited": 3, "reason": WORDS_OF_A_REASON}
+_FILLED = {
+    "next_opening": 4,
+    "callback_time": 4,
+    "department": 3,
+    "waited": 3,
+    "not_answered": 2,
+    "reason": WORDS_OF_A_REASON,
+}
 _PLACEHOLDER = re.compile(r"\{([^{}]*)\}")
 
 
@@ -45,18 +53,14 @@ def _words(text: str, names: Mapping[str, int]) -> int:
 def briefing_too_long(flow: Flow, doc: Document) -> Iterator[Diagnostic]:
     """The office's name, the caller's and the reason are heard before the key can be pressed."""
     seconds = round((len(flow.office.name.split()) + WORDS_OF_A_NAME + WORDS_OF_A_REASON) / WORDS_A_SECOND)
-    spoken_by = [d for d in flow.departments.values() if _briefed(d.transfer.method, d.transfer.accept)]
-    if seconds > LONGEST_BRIEFING and any(d.transfer.briefing is Briefing.SPOKEN for d in spoken_by):
+    spoken_by = [d for d in flow.departments.values() if briefing_for(d.transfer) is Briefing.SPOKEN]
+    if seconds > LONGEST_BRIEFING and spoken_by:
         said = (
             f"this name makes the spoken briefing about {seconds} s long, "
             f"and whoever picks up can take the call only after it; {LONGEST_BRIEFING} s is enough"
         )
         help = "use a shorter name here, or  briefing: card only  in transfer"
         yield doc.diagnose(("office", "name"), "briefing-too-long", said, help, severity="warning")
-
-
-def _briefed(method: Method, accept: Accept) -> bool:
-    return method is Method.CONFERENCE and accept is Accept.PRESS_ONE
 
 
 # ---- who is speaking -----------------------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
+from flowengine.flow.abilities import NEW_CALL_SECONDS, Limit, Line, accept_seconds, limits, line_of, way_of
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document
 from flowengine.flow.model import Accept, Department, Flow, Method, Path, Ring, Step, ToDepartment, Transfer
@@ -26,19 +27,29 @@ def refer_needs_sip(flow: Flow, doc: Document) -> Iterator[Diagnostic]:
     """A call is passed on by REFER only where it came in by SIP, and only to a SIP address (carrier error 13801)."""
     for department in _with_method(flow, Method.REFER):
         path = _word(doc, department.key, "method")
-        if flow.office.calls_arrive_by != "sip":
-            said = "method: refer works only when calls arrive by sip"
-            help = "use conference, or set  calls_arrive_by: sip  in office"
-            yield doc.diagnose(path, "refer-needs-sip", said, help)
+        if limit := _no_refer(department, Line.SIP, Line(flow.office.calls_arrive_by)):
+            yield doc.diagnose(path, limit.code, limit.why, limit.instead)
             continue  # whether anybody has a SIP address matters only then
-        people = [flow.people[member.person] for member in department.people]
-        without = [p.name for p in people if not any(phone.startswith(("sip:", "sips:")) for phone in p.phones)]
-        if without:
+        for limit, names in _without_sip(flow, department).items():
             said = (
-                f"{department.key} passes calls on with refer, but {' and '.join(dict.fromkeys(without))} "
-                f"{'has' if len(without) == 1 else 'have'} no sip address"
+                f"{department.key} passes calls on with refer, but {' and '.join(dict.fromkeys(names))} "
+                f"{'has' if len(names) == 1 else 'have'} no sip address"
             )
-            yield doc.diagnose(path, "refer-needs-sip", said, "add  sip:  there, or use another method")
+            yield doc.diagnose(path, limit.code, said, limit.instead)
+
+
+def _no_refer(department: Department, line: Line, arrives: Line) -> Limit | None:
+    return next(limits(way_of(department.transfer, line, arrives), "method", Method.REFER), None)
+
+
+def _without_sip(flow: Flow, department: Department) -> dict[Limit, list[str]]:
+    """The names of those who cannot be reached by refer at any of their addresses, by what is in the way."""
+    names: dict[Limit, list[str]] = {}
+    for person in (flow.people[member.person] for member in department.people):
+        found = [_no_refer(department, line_of(phone), Line.SIP) for phone in person.phones]
+        if found[0] and all(found):
+            names.setdefault(found[0], []).append(person.name)
+    return names
 
 
 def _with_method(flow: Flow, method: Method) -> Iterator[Department]:
@@ -67,35 +78,6 @@ def ring_possible(flow: Flow, doc: Document) -> Iterator[Diagnostic]:
                 "a phone can ring for 5 seconds to 595 seconds",
                 "ring_for: 20s",
             )
-
-
-def loses_briefing(flow: Flow, doc: Document) -> Iterator[Diagnostic]:
-    """A call that is passed on or dialled through leaves us: nobody is briefed and no key is pressed."""
-    leaving = [d for d in flow.departments.values() if d.transfer.method is not Method.CONFERENCE]
-    places: list[tuple[Path, Method]] = [(("departments", d.key), d.transfer.method) for d in leaving]
-    if leaving and len(leaving) == len(flow.departments):  # else what `transfer` says is meant for the others
-        places.append((("transfer",), leaving[0].transfer.method))
-    for place, method in places:
-        for word, keeps in _NEEDS_US:
-            value = doc.get(*place, word)
-            if value is not None and value not in keeps:
-                said = f"{word} does nothing here: with method {method} the call leaves us before anybody picks up"
-                help = f"delete the line, or use  method: conference  if {_WANTED[word]}"
-                yield doc.diagnose((*place, word), "refer-loses-briefing", said, help, key=True, severity="warning")
-
-
-_NEEDS_US: tuple[tuple[str, tuple[str, ...]], ...] = (  # a word, and the values by which it asks for nothing
-    ("briefing", ("card only",)),
-    ("accept", ("none",)),
-    ("accept_within", ()),
-    ("introduction", ("none",)),
-)
-_WANTED = {
-    "briefing": "people should be told first",
-    "accept": "people should press a key",
-    "accept_within": "people should press a key",
-    "introduction": "both should hear a sentence",
-}
 
 
 def card_before_release(flow: Flow, doc: Document) -> Iterator[Diagnostic]:
@@ -148,19 +130,31 @@ def _wait_place(doc: Document, department: str) -> Path:
 
 
 def ringing_takes(flow: Flow, step: Step, own: tuple[Step, ...] | None = None) -> float:
-    """Seconds until a step's whole list has been rung: ring, accept and 6 s each; legs rung at once count once."""
-    seconds, legs = 0.0, 0
+    """Seconds until a step's whole list has been rung: ring, accept and 6 s each; legs rung at once count once, and
+    begin a second apart."""
+    seconds, left = 0.0, flow.most_phones_rung
     for department, people in walk(flow, step, own, enough=flow.most_phones_rung).stages:
-        phones = min(sum(len(flow.people[p].phones) for p in people), flow.most_phones_rung - legs)
-        legs += phones
-        transfer = flow.departments[department].transfer
-        turns = min(phones, 1) if flow.departments[department].ring is Ring.ALL_AT_ONCE else phones
-        seconds += turns * _one_phone(transfer)
+        one = _one_phone(flow.departments[department].transfer)
+        for legs in _rounds(flow, department, people, left):
+            left -= legs
+            seconds += one + (legs - 1) * NEW_CALL_SECONDS if one else 0.0
     return seconds
 
 
+def _rounds(flow: Flow, department: str, people: tuple[str, ...], left: int) -> Iterator[int]:
+    """How many phones are rung together, one round after another; everybody's further numbers come after the first."""
+    numbers = [len(flow.people[person].phones) for person in people]
+    together = flow.departments[department].ring is Ring.ALL_AT_ONCE
+    rounds = [sum(n > i for n in numbers) for i in range(max(numbers, default=0))] if together else [1] * sum(numbers)
+    for legs in rounds:
+        if left <= 0:
+            return
+        yield min(legs, left)
+        left -= legs
+
+
 def _one_phone(transfer: Transfer) -> float:
-    """Seconds one phone may take; a cold dial has no key to press, and a REFER rings nobody of ours."""
+    """Seconds one phone may take, until somebody has said yes or no; a REFER rings nobody of ours."""
     if transfer.method is Method.REFER:
         return 0.0
-    return transfer.ring_for + CONNECTING + (transfer.accept_within if transfer.method is Method.CONFERENCE else 0.0)
+    return transfer.ring_for + CONNECTING + accept_seconds(transfer)

@@ -24,6 +24,7 @@ from flowengine.flow import check_spoken as spoken
 from flowengine.flow import check_tests as tests
 from flowengine.flow import check_transfer as transfer
 from flowengine.flow import check_unused as unused
+from flowengine.flow import check_ways as ways
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document
 from flowengine.flow.model import Flow
@@ -61,12 +62,15 @@ CHECKS: tuple[Check, ...] = (
     secrets.inline_secret,
     unused.known_voice,
     cost.second_transcript,
+    music.music_address,
     not_yet,
 )
 
 MEANING: tuple[Meaning, ...] = (
     transfer.refer_needs_sip,
-    transfer.loses_briefing,
+    ways.words_in_vain,
+    ways.extensions,
+    ways.keys_unheard,
     transfer.card_before_release,
     transfer.reason_for_no_key,
     transfer.ring_possible,

@@ -4,6 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 
+from flowengine.flow.abilities import (
+    CONSULT_SECONDS,
+    Line,
+    briefing_for,
+    leaves_note,
+    shows_caller,
+    writes_down,
+)
 from flowengine.flow.hours import weekdays_words
 from flowengine.flow.model import (
     Accept,
@@ -35,7 +43,7 @@ from flowengine.flow.phrasing import (
 
 _LEAVES = {
     "end": "the call ends",
-    "receptionist": "the caller is back with {name}",
+    "receptionist": "the caller is back with {name}, who asks whether there is anything else",
     "take_message": "a message is taken",
 }
 
@@ -100,38 +108,65 @@ def _taken(flow: Flow, way: Transfer) -> Iterator[str]:
     name = flow.receptionist.name
     match way.method:
         case Method.CONFERENCE:
-            stays = f"{name} stays with the caller" if flow.hold.receptionist_stays else "The caller waits"
-            yield f"{stays} until a person has taken the call."
+            stays = flow.hold.receptionist_stays
+            yield (
+                f"{name} stays with the caller until a person has taken the call."
+                if stays
+                else (f"While phones ring the caller waits with music, without {name}.")
+            )
             yield from _accepted(flow, way)
             yield f"When that person hangs up first, {_LEAVES[way.after_staff_hang_up].format(name=name)}."
+            yield f"The phone that rings shows {_shown(flow, way)}."
         case Method.REFER:
             yield f"The caller is given back to the office's own phone system, and {name} is out of the call."
             yield _confirmed(flow, way)
         case Method.DIAL:
             yield f"The caller is connected directly: whoever picks up has the call, and {name} is out of it."
             yield _confirmed(flow, way)
-    shown = "the caller's own number" if way.caller_id_shown == "caller" else "the office's number"
-    yield f"The phone that rings shows {shown}."
+            yield f"The phone that rings shows {_shown(flow, way)}."
+
+
+def _shown(flow: Flow, way: Transfer) -> str:
+    if shows_caller(way, Line(flow.office.calls_arrive_by)):
+        return "the caller's own number, where the carrier allows it, else the office's"
+    return "the office's number"
 
 
 def _accepted(flow: Flow, way: Transfer) -> Iterator[str]:
-    hears = {
-        Briefing.SPOKEN: "hears in a sentence who is calling and why",
-        Briefing.CARD_ONLY: "hears only which office it is (the rest is on the card)",
-        Briefing.CONVERSATION: f"can talk with {flow.receptionist.name} about the call first",
-    }[way.briefing]
-    if way.accept == Accept.PRESS_ONE:
-        yield f"Whoever picks up {hears}, and takes the call by pressing one within {duration(way.accept_within)}."
-        voicemail = {
-            "try next person": "A voicemail box presses nothing, so the next person is tried.",
-            "leave a note": "A voicemail box presses nothing: a note is left there, and the next person is tried.",
-        }
-        yield voicemail[way.voicemail_answers]
-    else:
+    """What happens between picking up and meeting the caller."""
+    if way.accept == Accept.NONE:
         because = f" (the reason given: {way.no_key_because})" if way.no_key_because else ""
-        yield f"Whoever picks up {hears}, and has the caller at once, without pressing a key{because}."
+        yield f"Whoever picks up has the caller at once, unbriefed and without pressing a key{because}."
+        note = " and gets a note without a word about the caller" if leaves_note(way) else ""
+        yield f"A voicemail box that is noticed loses the caller again{note}; then the next person is tried."
+    else:
+        yield from _briefed(flow, way)
+        note = "gets a note without a word about the caller, and" if leaves_note(way) else "presses nothing, so"
+        yield f"A voicemail box {note} the next person is tried."
     if way.introduction == "announced":
-        yield "Then both hear one sentence that introduces them."
+        yield "When the two meet, both hear one sentence that says who they are."
+
+
+def _briefed(flow: Flow, way: Transfer) -> Iterator[str]:
+    name, within = flow.receptionist.name, duration(way.accept_within)
+    match briefing_for(way):
+        case Briefing.CONVERSATION:
+            yield (
+                f"Whoever picks up is told by {name} about the call, may ask {name}, and says yes or no, within "
+                f"{duration(CONSULT_SECONDS)}; pressing one or two means the same."
+            )
+            yield f"If {name} cannot come on the line, they hear a sentence and have {within} to press one."
+        case Briefing.SPOKEN:
+            yield (
+                "Whoever picks up hears in a sentence who is calling and why, and takes the call by pressing one "
+                f"within {within}."
+            )
+        case Briefing.CARD_ONLY:
+            yield (
+                "Whoever picks up hears only which office it is (the rest is on the card), and takes the call by "
+                f"pressing one within {within}."
+            )
+    yield "Pressing two declines, and a further key says why."
 
 
 def _confirmed(flow: Flow, way: Transfer) -> str:
@@ -158,7 +193,10 @@ def waiting(flow: Flow) -> Iterator[str]:
             "one leads to leaving a message."
         )
     else:
-        yield f"{name} does not stay on the line meanwhile: the caller waits with the music alone."
+        yield (
+            f"{name} is not on the line meanwhile, but what the caller says is heard: “never mind” leads back to "
+            f"{name}, “message” to leaving one. Keys are not heard there."
+        )
     yield from _together(flow, lambda d: f"Nobody waits longer than {duration(d.transfer.longest_wait)}.")
 
 
@@ -214,6 +252,9 @@ def card(flow: Flow) -> Iterator[str]:
         "so far": "What was said until then can be read on it.",
         "none": "What was said cannot be read on it.",
     }[shown.transcript]
+    leaving = [called(d) for d in flow.departments.values() if not writes_down(d.transfer)]
+    if shown.transcript == "live" and leaving:
+        yield f"Of what is said with {listed(leaving)} nothing is written down: the call has left us by then."
     yield f"The link to it works for {duration(shown.link_expires)}."
     if shown.crm_webhook:
         yield "The office's own system gets the card as well."

@@ -6,10 +6,13 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
+from flowengine.flow.abilities import briefing_for
 from flowengine.flow.check_order import A_PERSON
 from flowengine.flow.explain_rules import condition
 from flowengine.flow.hours import week_words
 from flowengine.flow.model import (
+    Accept,
+    Briefing,
     CallbackStep,
     CallerWants,
     Department,
@@ -25,6 +28,7 @@ from flowengine.flow.model import (
     TakeMessageStep,
     ToDepartment,
     Topic,
+    Transfer,
     VoicemailStep,
 )
 from flowengine.flow.occasions import range_words
@@ -205,8 +209,17 @@ def _about_department(flow: Flow, department: Department) -> Iterator[str]:
     ring, several = duration(department.transfer.ring_for), len(department.people) > 1
     together = department.ring == Ring.ALL_AT_ONCE
     yield f"rung all at once, {ring}" if several and together else f"rung for {ring}{' each' if several else ''}"
+    yield from _taken(flow, department.transfer)
     for place, member in enumerate(department.people, 1):
         yield f"{place}) {_member(flow, member)}" if several and not together else f"· {_member(flow, member)}"
+
+
+def _taken(flow: Flow, transfer: Transfer) -> Iterator[str]:
+    """How the call is taken, where that is not by the usual key."""
+    if transfer.method is Method.CONFERENCE and transfer.accept is Accept.NONE:
+        yield "whoever picks up has the call"
+    if briefing_for(transfer) is Briefing.CONVERSATION:
+        yield f"told by {flow.receptionist.name}, who asks whether they take it"
 
 
 def _member(flow: Flow, member: Member) -> str:

@@ -54,6 +54,12 @@ def percent(text: str) -> str:
     return ""
 
 
+def extension(text: str) -> str:
+    """`ext. 204`, `x204`, `20-4` → `204`."""
+    match = re.fullmatch(r"(?:extension|ext\.?|x)?[ :.]*([0-9][0-9 -]{0,20})", text.strip().lower())
+    return re.sub(r"[ -]", "", match[1]) if match else ""
+
+
 def hours(text: str) -> str:
     """Opening times in the spelling of the language: `8.30 a.m. until noon, 1pm to 5pm` → `8:30am - 12pm and …`."""
     plain = " ".join(text.lower().split())

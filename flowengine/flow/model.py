@@ -386,7 +386,9 @@ class Hold:
     music: str = "built-in"  # "built-in", a file beside the flow, or an https address
     receptionist_stays: bool = True
     update_every: float = 20.0
-    update_says: Spoken = Spoken("I'm still trying {person}. You can keep holding, or say message to leave one.")
+    update_says: Spoken = Spoken(
+        "{not_answered} did not pick up. I'm still trying {person}. You can keep holding, or say message to leave one."
+    )
     says: Mapping[str, Spoken] = field(default_factory=dict)  # busy | no_answer | declined | failed
 
 

@@ -11,21 +11,8 @@ from flowengine.flow.document import Document
 
 Pattern = tuple[str | int, ...]
 
-_TRANSFER: tuple[tuple[str, tuple[Any, ...], str], ...] = (
-    ("accept", ("press one",), "taking a call without a key"),
-    ("briefing", ("spoken", "card only"), "a briefing in conversation"),
-    ("voicemail_answers", ("try next person",), "leaving a note on a voicemail"),
-    ("caller_id_shown", ("office",), "showing the caller's number"),
-    ("introduction", ("none",), "the announced introduction"),
-    ("after_staff_hang_up", ("end",), "going on after the person has left"),
-)
-
 # where the word stands · the values that do work · what does not
 NOT_YET: tuple[tuple[Pattern, tuple[Any, ...], str], ...] = (
-    *((("transfer", word), done, what) for word, done, what in _TRANSFER),
-    *((("departments", "*", word), done, what) for word, done, what in _TRANSFER),
-    (("hold", "receptionist_stays"), (True,), "parking the caller without the receptionist"),
-    (("hold", "says"), (), "the lines for a busy or unanswered phone"),
     (("take_message", "send_to", "*"), ("staff screen",), "sending messages elsewhere than to the staff screen"),
     (("callback", "send_to", "*"), ("staff screen",), "sending callbacks elsewhere than to the staff screen"),
     (("voicemail", "send_to", "*"), ("staff screen",), "sending recordings elsewhere than to the staff screen"),
@@ -36,7 +23,6 @@ NOT_YET: tuple[tuple[Pattern, tuple[Any, ...], str], ...] = (
     (("privacy", "keep_audit_log"), (), "deleting the audit log after a time"),
     (("alert_when",), (), "alarms"),
     (("tools", "*", "calls"), (), "tools that call a web address"),
-    (("people", "*", "extension"), (), "dialling an extension"),
 )
 
 
@@ -52,6 +38,3 @@ def not_yet(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
                     key=isinstance(value, dict | list),
                     severity="warning",
                 )
-    for path, value in doc.each("hold", "music"):
-        if value.startswith("https://"):
-            yield doc.diagnose(path, "not-yet", "this has no effect yet: music from a web address", severity="warning")

@@ -25,6 +25,7 @@ _FILLED = {  # in a line, for what only a call knows
     "callback_time": "[by when]",
     "closed_because": "[the special day]",
     "waited": "[how long]",
+    "not_answered": "[who did not pick up]",
 }
 _WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _MONTHS = (

@@ -40,6 +40,7 @@ _DAY_GROUPS = {
 }
 _NTH = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+LONGEST_EXTENSION = 30  # keys and pauses; the carrier takes 32 (twilio.md 4.1), and we wait a second first
 _SECONDS = {
     "s": 1,
     "sec": 1,
@@ -335,6 +336,19 @@ def phone(text: str, region: str | None) -> str:
     return phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.E164)
 
 
+def extension(text: str) -> str:
+    """The keys dialled behind a number, as written without spaces: digits, * and #; w and , wait."""
+    keys = re.sub(r"\s", "", text)
+    if not re.fullmatch(r"[0-9*#,wW]+", keys) or not re.search(r"[0-9*#]", keys):
+        said = f"{_shown(text)} is no extension"
+        help = "write the keys: digits, * and #; w waits half a second, a comma one second: 204, or ww3,204"
+        raise Unreadable("bad-extension", said, *meant.help_and_fix(meant.extension(text), help))
+    if len(keys) > LONGEST_EXTENSION:
+        said = f"an extension has at most {LONGEST_EXTENSION} keys and pauses, this one has {len(keys)}"
+        raise Unreadable("bad-extension", said, "leave out pauses, or give the person a number of their own")
+    return keys
+
+
 def assigned(number: str) -> bool:
     """Whether an E.164 number lies in a range that is in use; the 555-01xx numbers of examples count as in use."""
     return bool(re.fullmatch(r"\+1[0-9]{3}55501[0-9]{2}", number)) or phonenumbers.is_valid_number(
@@ -352,6 +366,7 @@ READERS: Mapping[str, Callable[[str], object]] = {
     "dates": dates,
     "moment": moment_text,
     "key": key,
+    "extension": extension,
     "text": str,
     "spoken": str,
     "opening": str,

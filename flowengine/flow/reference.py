@@ -10,6 +10,7 @@ from importlib.resources import files
 from typing import Any
 
 from flowengine.flow import words
+from flowengine.flow.abilities import LIMITS
 from flowengine.flow.check_places import GREETING_KNOWS, LINES_KNOW
 from flowengine.flow.schema import schema
 
@@ -28,6 +29,7 @@ TAKES: Mapping[str, str] = {
     "duration": "[a length of time](#lengths-of-time)",
     "exceptions": "a list of [special days](#hours-special-days)",
     "expect": "[what is expected](#tests-what-is-expected)",
+    "extension": "keys: digits, `*` and `#`; `w` waits half a second, `,` one second",
     "hours_map": "days and [hours](#hours-of-a-day)",
     "key": "a key: `zero` … `nine`, `star`, `pound`",
     "keys": "a key or a list: `zero` … `nine`, `star`, `pound`",
@@ -99,6 +101,7 @@ FILLED: Mapping[str, str] = {
     "callback_time": 'by when somebody calls back: "by 11:15 am", "later today", or the next opening',
     "closed_because": 'why the office is closed on a special day: "Thanksgiving"',
     "waited": "how long the caller has been waiting",
+    "not_answered": "who was rung in this hand-off and did not take the call",
 }
 
 
@@ -112,6 +115,7 @@ def language_page(example: str) -> str:
         "words": "\n".join(line for title, place, block in TABLES for line in _section(title, place, block, example)),
         "filled": "\n".join(_filled()),
         "lists": "\n".join(_lists()),
+        "ways": "\n".join(_ways()),
     }
     frame = (files("flowengine.flow") / "data" / "language_page.md").read_text("utf-8")
     return re.sub(r"<!-- (\w+) -->", lambda mark: pieces[mark[1]], frame)
@@ -278,6 +282,32 @@ def _filled() -> Iterator[str]:
     yield "| a field of `find_out` | what the caller answered | no |"
 
 
+def _ways() -> Iterator[str]:
+    """What cannot be had together."""
+    yield "| with | this does nothing | because | finding |\n|---|---|---|---|"
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for limit in LIMITS:
+        if limit.word == "transcript":  # a fact of the card, which is no finding
+            continue
+        where = " and ".join(_WHEN[name, value] for name, value in limit.when.items() if value != "conference")
+        said = [f"`{limit.word}: {value}`" for value in limit.values] or [f"`{limit.word}`"]
+        alike.setdefault((where, limit.why, limit.code), []).extend(said)
+    for (where, why, code), said in alike.items():
+        yield f"| {where} | {', '.join(said)} | {why} | [`{code}`](codes.md#{code}) |"
+
+
+_WHEN: Mapping[tuple[str, str | bool], str] = {
+    ("method", "refer"): "`method: refer`",
+    ("method", "dial"): "`method: dial`",
+    ("accept", "none"): "`accept: none`",
+    ("line", "phone"): "people who have no `sip` address",
+    ("line", "sip"): "people who have no `phone`",
+    ("arrives", "phone"): "`calls_arrive_by: phone`",
+    ("arrives", "sip"): "`calls_arrive_by: sip`",
+    ("extension", True): "people with an `extension`",
+}
+
+
 def _lists() -> Iterator[str]:
     """The word lists the engine decides by, whole."""
     for title, entries in (
@@ -288,6 +318,8 @@ def _lists() -> Iterator[str]:
         ("Words that ask", sorted(words.ASKING_VERBS)),
         ("Words for an operator", [" ".join(each) for each in words.OPERATOR_WORDS]),
         ("On hold", [f"{' '.join(phrase)} → {leads}" for phrase, leads in words.HOLD_WORDS]),
+        ("What is wrong when read back", list(words.DENIALS)),
+        ("A transfer the receptionist promises", list(words.PROMISES)),
     ):
         yield f"**{title}:** {', '.join(entries)}.\n"
     yield f"**Irregular forms:** {', '.join(_irregulars())}."

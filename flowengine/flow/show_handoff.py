@@ -6,10 +6,12 @@ from collections.abc import Iterator
 from dataclasses import fields
 
 from flowengine.flow import spelling
+from flowengine.flow.abilities import briefing_for
 from flowengine.flow.model import (
     Department,
     Flow,
     Member,
+    Method,
     Path,
     Rule,
     Spoken,
@@ -50,6 +52,9 @@ def _transfer(flow: Flow, department: Department, path: Path) -> Iterator[Value]
     for each in fields(Transfer):
         word, value = each.name, getattr(department.transfer, each.name)
         here: Path = (*path, word)
+        if word == "briefing" and (real := briefing_for(department.transfer)) != value:
+            yield Value(here, str(real), tuple(_not_briefed_because(department, path)))
+            continue
         general: Path = ("hold" if word == "longest_wait" else "transfer", word)
         match value:
             case Spoken():
@@ -62,6 +67,12 @@ def _transfer(flow: Flow, department: Department, path: Path) -> Iterator[Value]
                 yield at(here, str(value), general)
             case _:
                 yield at(here, spelling.step(value), general)
+
+
+def _not_briefed_because(department: Department, path: Path) -> Iterator[Path]:
+    """Where it is said that nobody is briefed: by the method, or by asking for no key."""
+    word = "accept" if department.transfer.method is Method.CONFERENCE else "method"
+    yield from ((*path, word), ("transfer", word))
 
 
 # ---- rules -----------------------------------------------------------------------------------------------------------

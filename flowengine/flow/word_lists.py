@@ -17,6 +17,8 @@ _LISTS: tuple[tuple[str, str, bool], ...] = (
     ("words that alone ask for a person", "operator_words", False),
     ("titles before a name", "titles", True),
     ("what a caller can say on hold, and where it leads", "hold_words", False),
+    ("what callers say when something read back is wrong", "denials", False),
+    ("what she says when she promises a transfer", "promises", False),
     ("what makes a subject clinical", "clinical_words", False),
     ("words by which a greeting owns up to a machine", "automated_words", False),
 )

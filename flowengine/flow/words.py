@@ -33,6 +33,8 @@ PERSON_WORDS = _words("person_words")
 OPERATOR_WORDS = tuple(tuple(line.split()) for line in _lines("operator_words"))
 ASKING_VERBS = _words("asking_verbs")
 TITLES = _words("titles")
+PROMISES = tuple(_lines("promises"))
+DENIALS = tuple(_lines("denials"))
 NEGATIONS = _words("negations")
 HOLD_WORDS = tuple(
     (tuple(phrase.split()), leads.strip())
@@ -231,3 +233,15 @@ def asks_for_person(turn_text: str, name: str) -> bool:
 def hold_word(turn_text: str) -> str | None:
     """Where something said on hold leads: `receptionist`, `take_message`, or None."""
     return next((leads for phrase, leads in HOLD_WORDS if says_phrase(turn_text, " ".join(phrase))), None)
+
+
+def promises_transfer(agent_text: str) -> bool:
+    """Whether the receptionist tells the caller of a transfer that is about to begin; an offer or question does not."""
+    sentences = re.split(r"(?<=[.!?])\s+", agent_text)
+    told = (s for s in sentences if not s.endswith("?") and "if" not in normalise(s))
+    return any(says_phrase(sentence, promise) for sentence in told for promise in PROMISES)
+
+
+def denies(turn_text: str) -> bool:
+    """Whether the caller says that something read back is wrong."""
+    return any(says_phrase(turn_text, phrase) for phrase in DENIALS)

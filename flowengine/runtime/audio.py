@@ -21,11 +21,12 @@ from flowengine.call.commands import (
     StopMusic,
 )
 from flowengine.runtime.mulaw import is_voiced
-from flowengine.runtime.music import Loop
+from flowengine.runtime.music import Feed
 from flowengine.runtime.phrasebook import Phrasebook
 from flowengine.runtime.ports import AgentSession, CallerLine, SpeakerFailed
 
 BYTES_A_SECOND = 8000
+FRAME = 160  # bytes
 FILLER_SECONDS = 2.8  # of nothing heard after the caller's last voiced frame (design.md section 2, step 3)
 FILLER_VOICED = 8  # voiced frames that make up speech worth an answer
 LINE_WAIT = 1.5  # seconds a fixed sentence may take to be had before the carrier speaks it
@@ -34,6 +35,9 @@ CUSHION = b"\xff" * 480  # 60 ms before a reply: it comes no faster than it is p
 MUSIC_AHEAD = 0.4  # seconds of music the carrier holds: little, so that stopping is cheap
 MUSIC_TICK = 0.1
 MUSIC_PAUSE = 0.6  # seconds without the caller's voice before music goes on
+MUSIC_YIELDS = (
+    15.0  # seconds at most: what is loud for longer than that is a noise, and whoever is in it waits like others
+)
 
 
 @dataclass(slots=True)
@@ -75,9 +79,9 @@ class CallAudio:
         self._pending = ""  # the fixed sentence being played
         self._text = ""  # its words
         self._ceiling: asyncio.TimerHandle | None = None
-        self._loop_music: Loop | None = None
+        self._feed: Feed | None = None
         self._feeder: asyncio.Task[None] | None = None
-        self._last_voiced = -1e9
+        self._last_voiced = self._voice_began = -1e9
         self._voiced = 0  # voiced frames since the caller was last answered
         self._tasks: set[asyncio.Task[None]] = set()
         self.counts = Counts()
@@ -89,6 +93,8 @@ class CallAudio:
         self._line, self._pending, self._reply = line, "", ""
         self._busy_until = self._sound_until = 0.0
         self._generation += 1
+        if self._feed is not None:
+            self._feed.cut()
         try:
             await line.run(self)
         finally:
@@ -114,6 +120,8 @@ class CallAudio:
             self.tap(audio)
         now = self._loop.time()
         if is_voiced(audio):
+            if now - self._last_voiced > MUSIC_PAUSE:
+                self._voice_began = now
             self._last_voiced = now
             self._voiced += 1
         elif self._voiced >= FILLER_VOICED and now - self._last_voiced >= FILLER_SECONDS:
@@ -121,7 +129,7 @@ class CallAudio:
 
     def _fill_silence(self, now: float) -> None:
         """A short fixed filler, once a reply, when the caller waits and nothing at all is to be heard."""
-        if now < self._sound_until or self._pending or self._loop_music or not self._speaks or self._agent is None:
+        if now < self._sound_until or self._pending or self._feed or not self._speaks or self._agent is None:
             return
         self._voiced = 0
         self._start(self._play_filler())
@@ -211,6 +219,9 @@ class CallAudio:
             return
         if self._pending != command.line or self._line is None:
             return  # a newer sentence, or the caller is elsewhere: the call knows
+        if self._reply:  # what is left of her answer does not follow the sentence
+            self._over.add(self._reply)
+            self._reply = ""
         self._skip_silence()
         self._play(audio)
         self._line.mark(f"{self._generation}:line:{command.line}")
@@ -227,7 +238,13 @@ class CallAudio:
         self._post(e.LinePlayed(self._seconds(), line, self._text))
 
     def _play(self, audio: bytes) -> None:
-        if self._line is None:
+        """Something said; music that is playing dies away before it."""
+        if self._feed is not None:
+            self._send(self._feed.fade())
+        self._send(audio)
+
+    def _send(self, audio: bytes) -> None:
+        if self._line is None or not audio:
             return
         self._line.play(audio)
         self._busy_until = max(self._loop.time(), self._busy_until) + len(audio) / BYTES_A_SECOND
@@ -245,31 +262,37 @@ class CallAudio:
         """Forget what the caller has not heard; marks sent before are echoed at once and mean nothing any more."""
         self._generation += 1
         self._busy_until, self._sound_until, self._pending = 0.0, 0.0, ""
+        if self._feed is not None:
+            self._feed.cut()
         if self._line is not None:
             self._line.clear()
 
     # ---- hold music ------------------------------------------------------------------------------------------------
 
     def _start_music(self, music: str) -> None:
-        if self._loop_music is None:
-            self._loop_music = Loop(self._music_of(music))
+        if self._feed is None:
+            self._feed = Feed(self._music_of(music))
         if self._feeder is None or self._feeder.done():
             self._feeder = self._start(self._feed_music())
 
     def _stop_music(self) -> None:
-        self._loop_music = None
+        if self._feed is not None:
+            self._send(self._feed.fade())
+        self._feed = None
 
     async def _feed_music(self) -> None:
         """Keeps the carrier a little ahead; pauses under the caller's voice and behind anything spoken."""
-        while (music := self._loop_music) is not None:
+        while (feed := self._feed) is not None:
             now = self._loop.time()
-            if self._line is not None and not self._pending and now - self._last_voiced > MUSIC_PAUSE:
-                ahead = MUSIC_AHEAD - (self._busy_until - now)
-                if ahead > 0:
-                    self._play(
-                        music.next(min(int(ahead * BYTES_A_SECOND), int(MUSIC_AHEAD * BYTES_A_SECOND)) // 160 * 160)
-                    )
+            if not self._music_may_play(now):
+                self._send(feed.fade())
+            elif (ahead := MUSIC_AHEAD - max(0.0, self._busy_until - now)) > 0:
+                self._send(feed.next(int(ahead * BYTES_A_SECOND) // FRAME * FRAME))
             await asyncio.sleep(MUSIC_TICK)
+
+    def _music_may_play(self, now: float) -> bool:
+        speaks = now - self._last_voiced <= MUSIC_PAUSE and now - self._voice_began < MUSIC_YIELDS
+        return self._line is not None and not self._pending and not speaks
 
     def _start(self, work: Coroutine[None, None, None]) -> asyncio.Task[None]:
         task = asyncio.create_task(work)

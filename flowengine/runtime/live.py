@@ -11,12 +11,14 @@ from typing import Literal
 import structlog
 
 from flowengine.call import events as e
-from flowengine.call.commands import Document, HangUp
+from flowengine.call.commands import Answer, Document, HangUp
 from flowengine.call.conditions import asks_who_called_before
 from flowengine.call.journal import BadJournal, decode, encode, replay
+from flowengine.call.machine import step
 from flowengine.call.state import Call, Phase
 from flowengine.flow.model import Flow
 from flowengine.runtime.flowbook import Flowbook
+from flowengine.runtime.music import built_in_music
 from flowengine.runtime.ports import CallerLine, CallRow, Entry, NoSuchCall
 from flowengine.runtime.session import Ports, Session
 
@@ -25,6 +27,8 @@ log = structlog.get_logger("flowengine.live")
 UNKNOWN_NUMBER = "We are sorry. This number is not in service. Goodbye."
 TOO_MANY = "We are sorry. All our lines are busy right now. Please call again in a few minutes. Goodbye."
 MOST_CALLS = 2000
+MOST_REVIVING = 256  # calls taken up from their journal at the same time because of news
+LATE = "late"
 CALLED_BEFORE_SECONDS = 0.5
 
 
@@ -36,6 +40,7 @@ class LiveCalls:
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._arriving: dict[str, asyncio.Future[str]] = {}
+        self._reviving: set[asyncio.Future[None]] = set()
         self.ignored = 0  # news for calls that are over or unknown
         self.draining = False  # no new calls: the process is about to stop
 
@@ -138,7 +143,17 @@ class LiveCalls:
 
     async def ask(self, call_id: str, question: Callable[[float, str], e.Event]) -> Document:
         session = self._sessions.get(call_id) or await self._revive(call_id)
-        return await session.ask(question) if session else HangUp()
+        return await session.ask(question) if session else await self._too_late(call_id, question)
+
+    async def _too_late(self, call_id: str, question: Callable[[float, str], e.Event]) -> Document:
+        """What the core says to a question about a call that is over; nothing of it is kept."""
+        row = await self._ports.store.call(call_id)
+        if row is None or not row.flow:
+            return HangUp()
+        flow = self._flows.again(row.flow, row.flow_source)
+        call, _ = _folded(flow, await self._ports.store.journal(call_id))
+        _, commands = step(flow, call, question(call.at, LATE))
+        return next((c.document for c in commands if isinstance(c, Answer) and c.request == LATE), HangUp())
 
     async def _revive(self, call_id: str) -> Session | None:
         """The call taken up from its journal, or None when it is over."""
@@ -162,14 +177,41 @@ class LiveCalls:
     def tell(self, call_id: str, news: Callable[[float], e.Event]) -> None:
         if session := self._sessions.get(call_id):
             session.post(news(session.seconds()))
+        elif len(self._reviving) < MOST_REVIVING:
+            task = asyncio.ensure_future(self._tell_lost(call_id, news))
+            self._reviving.add(task)
+            task.add_done_callback(self._reviving.discard)
         else:
             self.ignored += 1
+
+    async def _tell_lost(self, call_id: str, news: Callable[[float], e.Event]) -> None:
+        """News of a call that is not live here: it is taken up from its journal, unless it is over or unknown."""
+        try:
+            session = await self._revive(call_id)
+        except Exception as mistake:
+            if not isinstance(mistake, NoSuchCall):
+                log.error("revive_failed", call=call_id, error=type(mistake).__name__)
+            session = None
+        if session is None:
+            self.ignored += 1
+        else:
+            session.post(news(session.seconds()))
 
     async def attach(self, call_id: str, stream: int, line: CallerLine) -> None:
         if session := self._sessions.get(call_id):
             await session.attach(stream, line)
         else:
             await line.close()
+
+    async def consult(self, call_id: str, leg: str, line: CallerLine) -> None:
+        if session := self._sessions.get(call_id):
+            await session.consult(leg, line)
+        else:
+            await line.close()
+
+    def music(self, call_id: str) -> bytes:
+        session = self._sessions.get(call_id)
+        return self._ports.music(session.flow, session.flow.hold.music) if session else built_in_music()
 
     async def transcribe(
         self, call_id: str, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]
@@ -184,6 +226,8 @@ class LiveCalls:
 
     async def close(self, seconds: float = 5.0) -> None:
         """Waits for running calls, then ends their tasks."""
+        for reviving in list(self._reviving):
+            reviving.cancel()
         tasks = list(self._tasks.values())
         if tasks:
             _, left = await asyncio.wait(tasks, timeout=seconds)

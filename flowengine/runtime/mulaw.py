@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from array import array
 from collections.abc import Iterable
 
@@ -65,3 +66,25 @@ def trimmed(audio: bytes) -> bytes:
     loud = audio.translate(_LOUD)
     first, last = loud.find(1), loud.rfind(1)
     return b"" if first < 0 else audio[max(0, first - _MARGIN) : last + 1 + _MARGIN]
+
+
+def without_long_pauses(audio: bytes, most: int) -> bytes:
+    """Where there is silence for longer than `most` bytes, only so much of it."""
+    kept, at = bytearray(), 0
+    for pause in re.finditer(b"\0{%d,}" % (most + 1), audio.translate(_LOUD)):
+        kept += audio[at : pause.start() + most]
+        at = pause.end()
+    return bytes(kept) + audio[at:]
+
+
+def ramped(audio: bytes, begin: float, end: float) -> bytes:
+    """As loud as `begin` (1 is as it was) at first, as `end` at last, and evenly between."""
+    step = (end - begin) / max(1, len(audio))
+    return encode(int(sample * (begin + n * step)) for n, sample in enumerate(decode(audio)))
+
+
+def crossed(going: bytes, coming: bytes) -> bytes:
+    """One sound turning evenly into another of the same length."""
+    length = len(going)
+    pairs = zip(decode(going), decode(coming), strict=True)
+    return encode((old * (length - n) + new * n) // length for n, (old, new) in enumerate(pairs))

@@ -1,18 +1,22 @@
-"""What a caller on hold hears: a piece of our own, or the office's file, as an endless mu-law loop."""
+"""What a caller on hold hears: a piece of our own, or the office's file, as mu-law that goes round without a click."""
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import pairwise
 from operator import add
 from pathlib import Path
 
-from flowengine.runtime.mulaw import RATE, encode
+from flowengine.flow.wav_header import UnusableSound, wav_seconds
+from flowengine.runtime.mulaw import RATE, crossed, decode, encode, ramped, trimmed, without_long_pauses
 from flowengine.runtime.wav import BadWav, read_wav
 
-MOST_SECONDS = 600
 MOST_BYTES = 120 * 2**20  # of a file: ten minutes of stereo at CD quality
+MOST_PAUSE = RATE  # samples of silence inside a piece: who waits must not think that the line is dead
+_SEAM = RATE * 30 // 1000  # over which the end of a piece turns into its beginning, where they do not fit
+_FADE = RATE * 20 // 1000  # in which music dies away where it is left, and swells where it is taken up again
 _LEVEL = 3276.8  # rms, -20 dBFS: the middle of what telephone speech has
 
 # The chords, each one bar: frequencies are MIDI notes. Between 150 Hz and 1.2 kHz a telephone sounds warm.
@@ -36,6 +40,10 @@ class MusicError(Exception):
     """A music file cannot be used; the message is a sentence for whoever wrote the flow."""
 
 
+class NotMusic(Exception):
+    """What was read is no music we can play; the message is a plain clause."""
+
+
 class Loop:
     """Sound without end."""
 
@@ -54,6 +62,32 @@ class Loop:
         return bytes(out)
 
 
+class Feed:
+    """A loop as it is played: in pieces, left and taken up again at any moment, and each time without a click."""
+
+    def __init__(self, audio: bytes) -> None:
+        self._loop, self._sounds = Loop(audio), False
+
+    def next(self, length: int) -> bytes:
+        """The next piece; it begins softly when the music was not playing."""
+        piece = self._loop.next(length)
+        if self._sounds or not piece:
+            return piece
+        self._sounds = True
+        return ramped(piece[:_FADE], 0, 1) + piece[_FADE:]
+
+    def fade(self) -> bytes:
+        """20 ms in which it dies away, to be played behind what was played last; empty when it is not playing."""
+        if not self._sounds:
+            return b""
+        self._sounds = False
+        return ramped(self._loop.next(_FADE), 1, 0)
+
+    def cut(self) -> None:
+        """The carrier threw away what it had of it: it is not playing any more."""
+        self._sounds = False
+
+
 def load_music(path: Path) -> bytes:
     """A WAV file (8- or 16-bit PCM or mu-law, any rate, mono or stereo) as mu-law 8 kHz. Raises `MusicError`.
 
@@ -66,18 +100,40 @@ def load_music(path: Path) -> bytes:
         return _loaded(path, status.st_mtime_ns, status.st_size)
     except OSError as error:
         raise MusicError(f"The music file {path} cannot be read: {error.strerror or 'it cannot be opened'}.") from None
-    except BadWav as problem:
+    except NotMusic as problem:
         raise MusicError(f"The music file {path} cannot be played: {problem}.") from None
 
 
 @lru_cache(maxsize=8)
 def _loaded(path: Path, changed: int, size: int) -> bytes:
-    audio = read_wav(path.read_bytes())
-    if not audio:
-        raise BadWav("it holds no sound")
-    if len(audio) > MOST_SECONDS * RATE:
-        raise BadWav("it is too long: at most ten minutes, please")
-    return audio
+    return playable(path.read_bytes())
+
+
+def playable(content: bytes) -> bytes:
+    """A WAV file as hold music: no silence before and after, no long pause, and no click at the seam. Raises
+    `NotMusic` with a plain clause such as "it is MP3, not a WAV file". Work for a thread: see `load_music`.
+    """
+    try:
+        wav_seconds(content)  # the length too, before anything is decoded
+        audio = read_wav(content)
+    except (UnusableSound, BadWav) as problem:
+        raise NotMusic(str(problem)) from None
+    heard = without_long_pauses(trimmed(audio), MOST_PAUSE)
+    if not heard:
+        raise NotMusic("it holds no sound that can be heard" if audio else "it holds no sound")
+    return seamless(heard)
+
+
+def seamless(audio: bytes) -> bytes:
+    """Where the step from the end to the beginning is larger than any close by, the one turns into the other instead;
+    a piece that was made to be repeated stays as it is.
+    """
+    near = min(_SEAM, len(audio) // 2)
+    around = decode(audio[len(audio) - near :] + audio[:near])
+    steps = [abs(after - before) for before, after in pairwise(around)]
+    if not steps or steps[near - 1] <= max(steps[: near - 1] + steps[near:], default=0):
+        return audio
+    return crossed(audio[-near:], audio[:near]) + audio[near:-near]
 
 
 @cache

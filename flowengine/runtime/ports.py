@@ -91,6 +91,12 @@ class Calls(Protocol):
     async def attach(self, call_id: str, stream: int, line: CallerLine) -> None:
         """Runs the caller's media until the stream is over; returns at once when the call does not want this stream."""
 
+    async def consult(self, call_id: str, leg: str, line: CallerLine) -> None:
+        """Runs a staff leg's two-way media until the stream is over; returns at once when the call does not want it."""
+
+    def music(self, call_id: str) -> bytes:
+        """The hold music of a call's flow as mu-law 8 kHz; the built-in one for a call that is not live here."""
+
     async def transcribe(
         self, call_id: str, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]
     ) -> None:

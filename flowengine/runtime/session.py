@@ -6,11 +6,11 @@ from __future__ import annotations
 
 import asyncio
 import traceback
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import get_args
+from typing import assert_never, get_args
 
 import structlog
 
@@ -18,13 +18,15 @@ from flowengine.call import commands as c
 from flowengine.call import events as e
 from flowengine.call.journal import encode, encode_commands
 from flowengine.call.machine import rescue, step
-from flowengine.call.state import Call
+from flowengine.call.state import Call, attempt_on
 from flowengine.call.wording import FILLER, ours
 from flowengine.flow.model import Flow
 from flowengine.runtime.audio import CallAudio
+from flowengine.runtime.consult import Consult
 from flowengine.runtime.ear import AgentEar
 from flowengine.runtime.gauge import Gauge
 from flowengine.runtime.lane import Lane
+from flowengine.runtime.news import PageNews
 from flowengine.runtime.phrasebook import Phrasebook
 from flowengine.runtime.ports import (
     AgentSession,
@@ -82,8 +84,9 @@ class Session:
         self._agent: AgentSession | None = None
         self._ear: AgentEar | None = None  # what the present agent says goes through; an earlier one is not heard
         self._agents = 0
+        self._consults: dict[str, Consult] = {}
         self._transcripts: dict[str, asyncio.Task[None]] = {}
-        self._saying: dict[str, str] = {}  # speaker → the turn whose words are still changing
+        self._news = PageNews(self._publish, self.seconds)
         self._loop = asyncio.get_running_loop()
         self.over = asyncio.Event()
         self.audio = CallAudio(
@@ -145,7 +148,7 @@ class Session:
         self.call = call
         for command in commands:
             self._do(command)
-        self._tell_pages(event)
+        self._news.tell(event, self._sequence - 1)
 
     async def _journal(self, event: e.Event, commands: tuple[c.Command, ...]) -> None:
         """The event, and what it leads to, before any of it is done. A store that fails does not stop the call."""
@@ -163,6 +166,7 @@ class Session:
             log.error("journal_failed", call=call_id, sequence=self._sequence, error=type(mistake).__name__)
 
     async def _close(self) -> None:
+        self.over.set()  # also when it was cancelled: no further stream is wanted
         for timer in self._timers.values():
             timer.cancel()
         for question in self._questions.values():
@@ -172,6 +176,7 @@ class Session:
             await self._agent.close()
         await self._gauge.want(False)
         await self.audio.close()
+        await asyncio.gather(*(consult.close() for consult in self._consults.values()), return_exceptions=True)
         for task in self._transcripts.values():
             task.cancel()
 
@@ -218,6 +223,8 @@ class Session:
                 self._lane("desk").put(partial(self._desk, command))
             case c.GaugeSpeech(wanted):
                 self._lane("gauge").put(partial(self._gauge.want, wanted))
+            case c.StartConsult() | c.AnswerConsultTool() | c.EndConsult():
+                self._consult(command)
             case c.StartAgent():
                 self._lane("agent").put(partial(self._open_agent, command))
             case _ if isinstance(command, _MEDIA):
@@ -265,6 +272,23 @@ class Session:
         else:
             await self._agent.perform(command)
 
+    def _consult(self, command: c.ConsultCommand) -> None:
+        """In order for each leg; for a leg whose audio never came or is gone there is nothing to do."""
+        consult = self._consults.get(command.leg)
+        if consult is None:
+            return
+        lane = self._lane(f"consult:{command.leg}")
+        match command:
+            case c.StartConsult(_, opening):
+                lane.put(partial(consult.start, self._ports.agent, opening))
+            case c.AnswerConsultTool(_, answer):
+                lane.put(partial(consult.answer, answer))
+            case c.EndConsult():
+                consult.hush()  # not behind what the lane still does: the leg is being moved already
+                lane.put(consult.end)
+            case _:
+                assert_never(command)
+
     async def _desk(self, command: c.ShowCard | c.SendCard | c.AddWork) -> None:
         at = self._ports.clock.now().isoformat()
         store, bus, flow, call = self._ports.store, self._ports.bus, self.flow.key, self.call.call_id
@@ -303,6 +327,7 @@ class Session:
         if stream != self.call.stream or self.over.is_set():
             await line.close()
             return
+        self._end_transcript(self.call.caller_leg)  # of a room the caller has left: its stream would outlive the room
         self.post(e.MediaStarted(self.seconds(), stream))
         try:
             await self.audio.run(line)
@@ -321,20 +346,45 @@ class Session:
         self.post(event)
 
     def agent_partial(self, text: str) -> None:
-        self._publish_partial("caller", text)
+        self._news.partial("caller", text, self._sequence)
 
     def call_seconds(self) -> float:
         return self.seconds()
+
+    # ---- briefings in conversation ---------------------------------------------------------------------------------
+
+    async def consult(self, leg: str, line: CallerLine) -> None:
+        """A staff leg's audio until its stream ends; one the call does not want is closed at once."""
+        if not self._consults_on(leg):
+            await line.close()
+            return
+        consult = self._consults.get(leg)
+        if consult is None or consult.is_over():
+            consult = self._consults[leg] = Consult(leg, self.post, self.seconds)
+        self.post(e.StaffMediaStarted(self.seconds(), leg))
+        try:
+            await consult.run(line)
+        finally:
+            if consult.is_over():
+                await consult.end()
+
+    def _consults_on(self, leg: str) -> bool:
+        attempt = attempt_on(self.call, leg)
+        open_ = attempt is not None and attempt.outcome is None and attempt.consulting
+        return open_ and not self.over.is_set()
 
     # ---- transcripts of connected legs -----------------------------------------------------------------------------
 
     async def transcribe(self, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]) -> None:
         """One leg's transcript until its stream ends; a newer stream of the leg replaces an older one."""
-        if (older := self._transcripts.get(leg)) is not None:
-            older.cancel()
+        self._end_transcript(leg)
         task = asyncio.ensure_future(self._transcribe(leg, run))
         self._transcripts[leg] = task
         await asyncio.wait([task])
+
+    def _end_transcript(self, leg: str) -> None:
+        if (transcript := self._transcripts.pop(leg, None)) is not None:
+            transcript.cancel()
 
     async def _transcribe(self, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]) -> None:
         speaker = "caller" if leg == self.call.caller_leg else "staff"
@@ -351,7 +401,7 @@ class Session:
 
     def _heard(self, speaker: str, heard: Heard) -> None:
         if not heard.final:
-            self._publish_partial(speaker, heard.text)
+            self._news.partial(speaker, heard.text, self._sequence)
         elif speaker == "caller":
             self.post(e.CallerSaid(self.seconds(), heard.text))
         else:
@@ -359,38 +409,7 @@ class Session:
 
     # ---- news for pages --------------------------------------------------------------------------------------------
 
-    def _tell_pages(self, event: e.Event) -> None:
-        match event:
-            case e.CallerSaid(_, text) if text.strip():
-                self._publish_final("caller", text)
-            case e.AgentSaid(_, text, _) | e.LinePlayed(_, _, text) if text.strip():
-                self._publish_final("agent", text)
-            case e.StaffSaid(_, text):
-                self._publish_final("staff", text)
-            case e.TranscriptGap(at, leg, open_):
-                self._publish({"type": "gap", "leg": leg, "open": open_, "at": at, "id": self._sequence - 1})
-
-    def _publish_partial(self, speaker: str, text: str) -> None:
-        turn = self._saying.setdefault(speaker, f"{speaker}-{self._sequence}")
-        self._publish(self._line_news(speaker, text, turn, None))
-
-    def _publish_final(self, speaker: str, text: str) -> None:
-        turn = self._saying.pop(speaker, f"{speaker}-{self._sequence}")
-        self._publish(self._line_news(speaker, text, turn, self._sequence - 1))
-
-    def _line_news(self, speaker: str, text: str, turn: str, number: int | None) -> dict[str, object]:
-        final = number is not None
-        return {
-            "type": "line",
-            "speaker": speaker,
-            "text": text,
-            "final": final,
-            "turn": turn,
-            "at": self.seconds(),
-            "id": number,
-        }
-
-    def _publish(self, news: dict[str, object]) -> None:
+    def _publish(self, news: Mapping[str, object]) -> None:
         self._lane("news").put(partial(self._ports.bus.publish, f"call:{self.call.call_id}", news))
 
 

@@ -13,7 +13,8 @@ from typing import Any
 from flowengine.call.journal import decode, replay
 from flowengine.call.story import tell
 from flowengine.sandbox.clock import PacedLoop
-from flowengine.sandbox.scenario import Scenario, judge
+from flowengine.sandbox.scenario import Scenario
+from flowengine.sandbox.verdict import judge
 from flowengine.sandbox.world import SPEED_WARM, Options, World, call, running
 
 BEFORE_CALL = 4.0  # seconds to open the page before the phone rings

@@ -20,6 +20,7 @@ import uvicorn
 from flowengine.app import Engine, build
 from flowengine.call.journal import decode
 from flowengine.call.report import report
+from flowengine.flow.diagnostics import FlowInvalid
 from flowengine.flow.model import Flow
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import Flowbook
@@ -27,8 +28,10 @@ from flowengine.sandbox import carrier as phone
 from flowengine.sandbox.agent import AgentBehaviour, Misbehaviour, RefusesConnections, VoiceAgent
 from flowengine.sandbox.clock import PacedLoop, PinnedClock
 from flowengine.sandbox.receiver import Receiver
-from flowengine.sandbox.scenario import LOSE_CARD, Scenario, StaffScript, caller_party, doubts, faults, staff_party
+from flowengine.sandbox.scenario import Scenario, ScenarioError, changed
+from flowengine.sandbox.scripts import caller_party, doubts, staff_party
 from flowengine.sandbox.transcriber import StreamFault, StreamingBehaviour, StreamingService
+from flowengine.sandbox.trouble import Trouble, troubles
 from flowengine.server import configured
 from flowengine.settings import Settings
 
@@ -80,7 +83,9 @@ async def running(
     assert isinstance(loop, PacedLoop), "the sandbox runs on a PacedLoop"
     now = PinnedClock(loop, start, going=False)
     refused: tuple[Misbehaviour, ...] = (RefusesConnections(times=0),) if scenario.receptionist_fails else ()
-    agent = VoiceAgent(api_key=ASSEMBLY_KEY, now=now, behaviour=options.agent, script=(*options.misbehaviour, *refused))
+    harm = _harm(scenario, options)
+    script = (*options.misbehaviour, *refused, *harm.agent)
+    agent = VoiceAgent(api_key=ASSEMBLY_KEY, now=now, behaviour=options.agent, script=script)
     sure = StreamingBehaviour(doubts=doubts(scenario))
     transcriber = StreamingService(api_key=ASSEMBLY_KEY, now=now, behaviour=sure, script=options.transcripts)
     with tempfile.TemporaryDirectory(prefix="flowengine-") as folder, _listening(options.port) as server_socket:
@@ -91,9 +96,9 @@ async def running(
             now=now,
             routes={PUBLIC: address},
             behaviour=options.behaviour,
-            faults=(*options.faults, *(faults(scenario.control) if options.control else ())),
+            faults=(*options.faults, *harm.carrier),
         )
-        receiver = Receiver(refusing=options.control and LOSE_CARD in scenario.control)
+        receiver = Receiver(refusing=harm.refuses_card)
         await asyncio.gather(agent.start(), transcriber.start(), carrier.start(), receiver.start())
         settings = Settings(
             public_url=PUBLIC,
@@ -108,13 +113,28 @@ async def running(
             streaming_url=transcriber.url,
         )
         clock = LoopClock(now)
-        flows = Flowbook({flow_file: text}, _Receivers(receiver.url))
+        flows = _flows(flow_file, text, scenario, receiver.url)
         engine = build(settings, flows, clock, phrases=None, private_webhooks=True)
         flow = next(iter(flows.flows.values()))
         async with _served(engine, server_socket):
             _connect(carrier, flow, scenario)
             yield World(engine, carrier, agent, transcriber, receiver, clock, now, flow, loop)
         await asyncio.gather(carrier.stop(), agent.stop(), transcriber.stop(), receiver.stop())
+
+
+def _harm(scenario: Scenario, options: Options) -> Trouble:
+    try:
+        return troubles(scenario.trouble, *([scenario.control] if options.control else []))
+    except (KeyError, ValueError) as mistake:
+        raise ScenarioError(f"scenario {scenario.name}: {mistake}") from mistake
+
+
+def _flows(file: str, text: str, scenario: Scenario, receiver: str) -> Flowbook:
+    """The flow as the scenario wants it."""
+    try:
+        return Flowbook({file: changed(text, scenario.change)}, _Receivers(receiver))
+    except FlowInvalid as mistake:
+        raise ScenarioError(f"scenario {scenario.name} does not fit {file}:\n{mistake}") from mistake
 
 
 class _Receivers(Mapping[str, str]):
@@ -163,7 +183,7 @@ def _connect(carrier: phone.Carrier, flow: Flow, scenario: Scenario) -> None:
         carrier.add_number(number, f"{PUBLIC}/twilio/voice", status_callback=f"{PUBLIC}/twilio/status")
     for person in flow.people.values():
         for address in person.phones:
-            carrier.add_phone(address, staff_party(scenario.staff.get(person.name, StaffScript())))
+            carrier.add_phone(address, staff_party(scenario.script(person.name, address)))
 
 
 async def call(world: World, scenario: Scenario, options: Options) -> dict[str, Any]:
@@ -184,18 +204,22 @@ async def reported(world: World, record: phone.CallRecord) -> dict[str, Any]:
     row = await world.engine.store.call_by_ref(record.sid)
     assert row is not None, "the engine has no journal of this call"
     entries = await world.engine.store.journal(row.call_id)
-    made: dict[str, Any] = report(world.flow, [decode(e.kind, e.body) for e in entries if e.kind != "Commands"])
+    events = [decode(e.kind, e.body) for e in entries if e.kind != "Commands"]
+    made: dict[str, Any] = report(world.flow, events)
     began = record.started_at
     staff = [r for r in world.carrier.calls.values() if r.sid != record.sid and r.answered_at is not None]
     made["caller_heard"] = _segments(record, began)
+    made["numbers_shown"] = {_name(world.flow, leg.to): leg.from_ for leg in staff}
     made["staff_heard"] = [s for leg in staff for s in _segments(leg, began, person=_name(world.flow, leg.to))]
     return made
 
 
 def _segments(record: phone.CallRecord, began: float, **more: str) -> list[dict[str, Any]]:
+    """`clipped` only where it is so."""
     offset = (record.answered_at or began) - began
     return [
         {"at": round(s.at + offset, 2), "seconds": round(s.seconds, 2), "what": s.what, "text": s.text, **more}
+        | ({"clipped": True} if s.clipped else {})
         for s in record.heard
     ]
 

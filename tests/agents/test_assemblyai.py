@@ -65,6 +65,8 @@ async def test_the_greeting_is_heard_word_for_word(ready_first: bool) -> None:
         assert words(listener.audio[reply]) == "Hello, this is Ava."
         assert listener.done == [(reply, False)]
         assert [type(event) for event in listener.events] == [e.AgentReady, e.AgentSaid]
+        (ready,) = (event for event in listener.events if isinstance(event, e.AgentReady))
+        assert 3500 < ready.lasts <= 3600
         assert talk.expires_at is not None
         assert talk.expires_at > now()().timestamp()
         await talk.close()

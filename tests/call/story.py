@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
@@ -33,6 +34,16 @@ def changed(old: str, new: str, name: str = "dental_office") -> Flow:
     text = (ROOT / "flows" / f"{name}.yaml").read_text("utf-8")
     assert old in text, f"{old!r} is not in {name}.yaml"
     return compile_flow(text.replace(old, new).partition("\ntests:")[0], f"{name}.yaml")
+
+
+def edited(name: str = "dental_office", **words: str) -> Flow:
+    """The office with words of its `transfer` and `hold` set to other values; its tests are left out."""
+    text = (ROOT / "flows" / f"{name}.yaml").read_text("utf-8").partition("\ntests:")[0]
+    for word, value in words.items():
+        text, found = re.subn(rf"(?m)^  {word}: .*$", lambda _, w=word, v=value: f"  {w}: {v}", text)  # type: ignore[misc]
+        if not found:
+            text = text.replace("\ntransfer:", f"\ntransfer:\n  {word}: {value}", 1)
+    return compile_flow(text, f"{name}.yaml")
 
 
 class Story:
@@ -89,6 +100,10 @@ class Story:
         assert self.call.line is not None, "no line is being spoken"
         line = self.call.line.id
         return self.happens(lambda at: e.LineFailed(at, line))
+
+    def agrees(self) -> Story:
+        """The caller has heard what was taken down, and says yes to it."""
+        return self.happens(lambda at: e.ReplyHeard(at, "r1"), 6.0).says("Yes, that's right", 1.0)
 
     def presses(self, key: str) -> Story:
         return self.happens(lambda at: e.KeyPressed(at, key))

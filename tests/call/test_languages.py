@@ -156,7 +156,7 @@ def test_a_line_left_to_us_is_ours_in_the_language() -> None:
         story.leg_ends(n, "no_answer")
     assert [line.text for line in story.did(c.PlayLine)] == ["Ahora no hay nadie libre. Tomo su mensaje y le llamamos."]
     story.line_heard()
-    story.notes("reason", "una cita")
+    story.notes("reason", "una cita").agrees()
     assert [line.text for line in story.did(c.PlayLine)] == ["Gracias. He pasado su mensaje. Adiós."]
 
 

@@ -55,7 +55,7 @@ def test_without_a_confirmed_card_nobody_is_let_go() -> None:
     story = announced("My claim was denied", confirmed=False)
     assert story.phase() == Phase.CONFIRMING
     assert not story.did(c.MoveCaller)
-    story.timer("confirm", 5)
+    story.timer("confirm", 5).line_heard().agrees()
     assert story.did(c.AddWork)[0].kind == "callback"
     assert not story.ever(c.MoveCaller)
 
@@ -72,7 +72,7 @@ def test_a_refused_refer_brings_the_caller_back_and_tries_the_next_address() -> 
     assert story.did(c.MoveCaller)[0].document == c.ReferCaller("sip:claims-overflow@pbx.example.com", "c1-h1")
     story.happens(lambda at, request: e.ReferAnswered(at, request, False, "405")).media(3)
     assert story.outcomes() == ["failed", "failed"]
-    assert story.did(c.AddWork)[0].kind == "callback"
+    assert story.line_heard().agrees().did(c.AddWork)[0].kind == "callback"
 
 
 def test_a_dialled_caller_is_through_when_the_two_spoke() -> None:
@@ -97,7 +97,7 @@ def test_news_of_a_refer_nobody_ordered_is_answered_with_the_receptionist() -> N
 
 def test_a_move_out_that_fails_goes_on_with_the_fallback() -> None:
     story = announced("My claim was denied").happens(lambda at: e.CallerMoveFailed(at, False, "500"))
-    assert story.did(c.AddWork)[0].kind == "callback"
+    assert story.line_heard().agrees().did(c.AddWork)[0].kind == "callback"
 
 
 # ---- other reasons, other ends ---------------------------------------------------------------------------------------
@@ -135,10 +135,10 @@ def test_an_emergency_nobody_takes_repeats_its_own_sentence() -> None:
 
 
 def test_a_goodbye_that_cannot_be_spoken_is_spoken_by_the_carrier_on_the_way_out() -> None:
-    story = Story(now=TUESDAY_NIGHT).ringing().leg_ends(1, "no_answer").line_fails()
+    story = Story(now=TUESDAY_NIGHT).ringing().leg_ends(1, "no_answer").line_heard().agrees().line_fails()
     (move,) = story.did(c.MoveCaller)
     assert isinstance(move.document, c.HangUp)
-    assert "call you back" in move.document.say
+    assert move.document.say == "Thank you for calling. Goodbye."
 
 
 def test_an_update_that_cannot_be_had_is_left_out() -> None:
@@ -149,7 +149,7 @@ def test_an_update_that_cannot_be_had_is_left_out() -> None:
 
 def test_a_stream_that_keeps_breaking_ends_in_voicemail() -> None:
     story = Story()
-    for _ in range(9):
+    for _ in range(6):
         story.happens(lambda at, request: e.CallerReturned(at, request))
     assert isinstance(story.answer(), c.RecordCaller)
 

@@ -314,7 +314,9 @@ def test_when_nobody_answers_a_message_is_taken_and_delivered() -> None:
         == "No one is free right now. I'll take a message and we'll call you back later today."
     )
     story.line_heard()
-    (work,) = story.did(c.AddWork)
+    (asked,) = story.did(c.AskAgent)
+    assert asked.instructions.endswith("caller name: Maria Lopez; callback number: +13125550199; reason: A question")
+    (work,) = story.agrees().did(c.AddWork)
     assert (work.kind, work.fields["caller_name"], work.fields["callback_number"]) == (
         "message",
         "Maria Lopez",
@@ -332,7 +334,13 @@ def test_a_message_asks_for_what_is_still_missing() -> None:
     story.notes("caller_name", "Maria Lopez")
     assert "reason" in story.did(c.AskAgent)[0].instructions
     story.notes("reason", "my bill")
-    assert story.did(c.AddWork)[0].fields["reason"] == "my bill"
+    assert "my bill" in story.did(c.AskAgent)[0].instructions
+    story.happens(lambda at: e.ReplyHeard(at, "r1")).says("No, it's about a refund")
+    assert not story.did(c.AddWork)
+    story.notes("reason", "a refund")
+    assert "a refund" in story.did(c.AskAgent)[0].instructions
+    story.happens(lambda at: e.ReplyHeard(at, "r2")).timer("message", 2.4)  # saying nothing to it is yes
+    assert story.did(c.AddWork)[0].fields["reason"] == "a refund"
 
 
 def test_a_caller_who_hangs_up_over_a_message_has_left_one() -> None:
@@ -350,9 +358,27 @@ def test_a_clinical_call_nobody_takes_goes_to_the_front_desk_then_a_message() ->
 
 def test_the_dentist_on_call_not_answering_promises_a_callback() -> None:
     story = Story(now=TUESDAY_NIGHT).ringing().leg_ends(1, "no_answer")
-    assert story.did(c.AddWork)[0].kind == "callback"
     assert "call you back tomorrow by 12 am" in story.did(c.PlayLine)[0].text
-    assert story.line_heard().hangs_up().did(c.EndCall) == [c.EndCall("callback")]
+    assert story.line_heard().did(c.AskAgent)[0].instructions.endswith("callback number: +13125550199")
+    assert story.agrees().did(c.AddWork)[0].kind == "callback"
+    assert story.hangs_up().did(c.EndCall) == [c.EndCall("callback")]
+
+
+def test_a_promised_call_is_kept_when_the_caller_hangs_up_over_it() -> None:
+    story = Story(now=TUESDAY_NIGHT).ringing().leg_ends(1, "no_answer").hangs_up()
+    assert (story.did(c.AddWork)[0].kind, story.did(c.EndCall)) == ("callback", [c.EndCall("callback")])
+
+
+def test_a_caller_who_hides_the_number_is_asked_for_it_before_a_call_is_promised() -> None:
+    story = Story(now=TUESDAY_NIGHT, caller="").ringing().leg_ends(1, "no_answer").line_heard()
+    assert "callback_number" in story.did(c.AskAgent)[0].instructions
+    assert "312 555 0123" in story.notes("callback_number", "312 555 0123").did(c.AskAgent)[0].instructions
+
+
+def test_what_is_known_of_a_message_is_delivered_when_the_receptionist_fails_over_it() -> None:
+    story = Story(now=TUESDAY_NIGHT).ringing().leg_ends(1, "no_answer").line_heard()
+    story.happens(lambda at: e.AgentFailed(at, "1011"))
+    assert story.did(c.AddWork)[0].kind == "callback"
 
 
 def test_without_a_fallback_the_receptionist_carries_on_and_knows() -> None:

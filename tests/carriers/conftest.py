@@ -10,8 +10,9 @@ from typing import Any, Literal
 
 import pytest
 
-from flowengine.call.commands import ConnectCaller, Document
+from flowengine.call.commands import CarrierCommand, ConnectCaller, Document
 from flowengine.call.events import Event
+from flowengine.carriers.twilio.client import TwilioCarrier
 from flowengine.carriers.twilio.links import Links
 from flowengine.carriers.twilio.tokens import StreamTokens
 from flowengine.runtime.ports import CallerLine, NoSuchCall
@@ -86,6 +87,8 @@ class FakeCalls:
     ear: Ear = field(default_factory=Ear)
     greet: Callable[[CallerLine], None] = lambda line: None
     heard: bytearray = field(default_factory=bytearray)
+    consulted: list[str] = field(default_factory=list)
+    hold_music: bytes = bytes(n // 80 for n in range(16_000))  # two seconds, no two pieces of it alike
     mistake: Exception | None = None
 
     async def arrive(
@@ -119,6 +122,27 @@ class FakeCalls:
         self.transcribed.append(leg)
         await run(self.heard.extend)
 
+    async def consult(self, call_id: str, leg: str, line: CallerLine) -> None:
+        self.consulted.append(leg)
+        self.greet(line)
+        await line.run(self.ear)
+
+    def music(self, call_id: str) -> bytes:
+        return self.hold_music
+
+
+class Orders(TwilioCarrier):
+    """Keeps what it is ordered to do, and does none of it."""
+
+    def __init__(self, settings: Settings, clock: HandClock) -> None:
+        super().__init__(settings, clock)
+        self.given: list[tuple[str, CarrierCommand]] = []
+
+    async def perform(
+        self, call_id: str, command: CarrierCommand, post: Callable[[Event], None], now: Callable[[], float]
+    ) -> None:
+        self.given.append((call_id, command))
+
 
 @pytest.fixture
 def clock() -> HandClock:
@@ -143,6 +167,11 @@ def settings() -> Settings:
         twilio_account_sid="AC" + "0" * 32,
         twilio_auth_token=AUTH_TOKEN,
     )
+
+
+@pytest.fixture
+def orders(settings: Settings, clock: HandClock) -> Orders:
+    return Orders(settings, clock)
 
 
 @pytest.fixture

@@ -14,6 +14,7 @@ from aiohttp import web
 from aiohttp.test_utils import unused_port
 
 from flowengine.call.commands import (
+    Announce,
     Answer,
     CancelLeg,
     CarrierCommand,
@@ -75,6 +76,7 @@ class Rest:
 
     replies: Sequence[Reply]
     seen: list[tuple[str, str, dict[str, list[str]]]] = field(default_factory=list)
+    queries: list[dict[str, str]] = field(default_factory=list)
     authorization: str = ""
     url: str = ""
 
@@ -82,6 +84,7 @@ class Rest:
         form = await request.post()
         self.authorization = request.headers["Authorization"]
         self.seen.append((request.method, request.path, {name: [str(v) for v in form.getall(name)] for name in form}))
+        self.queries.append(dict(request.query))
         reply = self.replies[min(len(self.seen), len(self.replies)) - 1](request)
         if reply is None:
             await asyncio.sleep(30)
@@ -108,9 +111,10 @@ async def rest(*replies: Reply) -> AsyncIterator[Rest]:
         await runner.cleanup()
 
 
-async def perform(settings: Settings, url: str, *commands: CarrierCommand) -> list[Event]:
-    """What becomes of some orders."""
+async def perform(settings: Settings, url: str, *commands: CarrierCommand, token: str = "") -> list[Event]:
+    """What becomes of some orders; `token` is that of the caller's own leg."""
     carrier, posted = TwilioCarrier(replace(settings, twilio_api_url=url), HandClock()), list[Event]()
+    carrier.caller_tokens.learn("c1", token)
     try:
         for command in commands:
             await carrier.perform("c1", command, posted.append, lambda: 4.5)
@@ -189,6 +193,129 @@ async def test_an_order_takes_five_seconds_at_most(settings: Settings) -> None:
         began = loop.time()
         await perform(settings, service.url, RING)
         assert 4.9 < loop.time() - began < 7
+
+
+# ---- what is shown, and what comes after the answer
+
+SHOWS_CALLER = replace(RING, show_caller="+13125550177")
+
+
+async def test_staff_see_the_caller_whose_token_we_hold(settings: Settings) -> None:
+    async with rest(call()) as service:
+        assert await perform(settings, service.url, SHOWS_CALLER, token="a-token") == [LegCreated(4.5, LEG, REF)]
+    [form] = service.forms()
+    assert (form["From"], form["CallToken"]) == ("+13125550177", "a-token")
+
+
+async def test_without_a_token_or_a_wish_staff_see_the_office(settings: Settings) -> None:
+    async with rest(call()) as service:
+        await perform(settings, service.url, SHOWS_CALLER)
+        await perform(settings, service.url, RING, token="a-token")
+    assert [form["From"] for form in service.forms()] == ["+13125550100"] * 2
+    assert all("CallToken" not in form for form in service.forms())
+
+
+@pytest.mark.parametrize("code", [21210, 21212])
+async def test_a_number_that_may_not_be_shown_gives_way_to_the_offices_once(settings: Settings, code: int) -> None:
+    async with rest(trouble(400, code), call()) as service:
+        assert await perform(settings, service.url, SHOWS_CALLER, token="a-token") == [LegCreated(4.5, LEG, REF)]
+    assert [form["From"] for form in service.forms()] == ["+13125550177", "+13125550100"]
+    assert "CallToken" not in service.forms()[1]
+    async with rest(trouble(400, code)) as service:
+        [event] = await perform(settings, service.url, SHOWS_CALLER, token="a-token")
+        assert isinstance(event, LegEnded)
+        assert len(service.seen) == 2
+        await perform(settings, service.url, RING)
+        assert len(service.seen) == 3
+
+
+@pytest.mark.parametrize("reply", [silence, cut, trouble(500, 20500), trouble(400, 21211), trouble(403, 21210)])
+async def test_nothing_else_is_rung_again_from_the_office(settings: Settings, reply: Reply) -> None:
+    async with rest(reply, call()) as service:
+        [event] = await perform(settings, service.url, SHOWS_CALLER, token="a-token")
+    assert isinstance(event, LegUnknown | LegEnded)
+    assert len(service.seen) == 1
+
+
+@pytest.mark.parametrize(
+    ("extension", "sent"),
+    [
+        ("204", "ww204"),
+        ("w2w04#", "www2w04#"),
+        ("1,,204", "ww1WW204"),
+        ("2-0 4;x", "ww204"),
+        ("1" * 40, "ww" + "1" * 30),
+    ],
+)
+async def test_an_extension_is_dialled_after_the_answer_and_no_machine_looked_for(
+    settings: Settings, extension: str, sent: str
+) -> None:
+    async with rest(call()) as service:
+        await perform(settings, service.url, replace(RING, extension=extension, hear_machine_out=True))
+    [form] = service.forms()
+    assert form["SendDigits"] == sent
+    assert not any("Machine" in name or "Amd" in name for name in form)
+
+
+async def test_a_machine_is_heard_out_where_a_note_is_to_be_left(settings: Settings) -> None:
+    async with rest(call()) as service:
+        await perform(settings, service.url, replace(RING, hear_machine_out=True))
+    [form] = service.forms()
+    assert (form["MachineDetection"], form["AsyncAmd"]) == ("DetectMessageEnd", "true")
+    assert "SendDigits" not in form
+
+
+# ---- announcing
+
+ROOM_REF = "CF" + "4" * 32
+
+
+def rooms(*refs: str) -> Reply:
+    return answer(200, conferences=[{"sid": ref, "friendly_name": "c1-room-1"} for ref in refs])
+
+
+def announced(status: int = 200) -> Reply:
+    return answer(status, sid=ROOM_REF, status="in-progress") if status == 200 else trouble(status, status * 50)
+
+
+async def test_a_room_is_found_by_its_name_and_told_where_to_ask(settings: Settings) -> None:
+    async with rest(rooms(ROOM_REF), announced()) as service:
+        assert await perform(settings, service.url, Announce("c1-room-1")) == []
+    [(listed, _, _), (updated, path, form)] = service.seen
+    assert (listed, updated) == ("GET", "POST")
+    assert service.queries[0] == {"FriendlyName": "c1-room-1", "Status": "in-progress", "PageSize": "1"}
+    assert path.endswith(f"/Conferences/{ROOM_REF}.json")
+    assert form == {
+        "AnnounceUrl": ["https://demo.test/twilio/calls/c1/announce/c1-room-1"],
+        "AnnounceMethod": ["POST"],
+    }
+
+
+async def test_a_room_that_is_not_listed_yet_is_looked_for_again(settings: Settings) -> None:
+    async with rest(rooms(), trouble(500, 20500), rooms(ROOM_REF), announced()) as service:
+        assert await perform(settings, service.url, Announce("c1-room-1")) == []
+    assert [method for method, _, _ in service.seen] == ["GET", "GET", "GET", "POST"]
+
+
+@pytest.mark.parametrize(
+    ("replies", "requests"),
+    [
+        ([rooms()], 4),
+        ([trouble(401, 20003)], 1),
+        ([trouble(429, 20429)], 4),
+        ([page(200)], 4),
+        ([rooms(ROOM_REF), announced(404)], 2),
+        ([rooms(ROOM_REF), trouble(500, 20500), announced()], 2),
+        ([rooms(ROOM_REF), cut, announced()], 2),
+    ],
+)
+async def test_what_cannot_be_announced_is_not_and_never_twice(
+    settings: Settings, replies: list[Reply], requests: int, capsys: pytest.CaptureFixture[str]
+) -> None:
+    async with rest(*replies) as service:
+        assert await perform(settings, service.url, Announce("c1-room-1")) == []
+    assert len(service.seen) == requests
+    assert "announce" in "".join(capsys.readouterr())
 
 
 # ---- cancelling

@@ -99,37 +99,65 @@ def test_progress_names_the_leg_even_if_the_order_was_never_answered() -> None:
     assert leg_news(LEG, {}) is None
 
 
-def test_only_machines_are_news() -> None:
-    for answered_by in ("machine_start", "machine_end_beep", "fax"):
-        news = machine_news(LEG, {"AnsweredBy": answered_by})
-        assert news is not None
-        assert news(3.0) == MachineDetected(3.0, LEG)
-    for answered_by in ("human", "unknown", ""):
-        assert machine_news(LEG, {"AnsweredBy": answered_by}) is None
+@pytest.mark.parametrize(
+    ("answered_by", "finished"),
+    [
+        ("machine_start", False),
+        ("machine_end_beep", True),
+        ("machine_end_silence", True),
+        ("machine_end_other", True),
+        ("fax", False),
+    ],
+)
+def test_a_machine_is_news_and_so_is_the_end_of_its_greeting(answered_by: str, finished: bool) -> None:
+    news = machine_news(LEG, {"AnsweredBy": answered_by})
+    assert news is not None
+    assert news(3.0) == MachineDetected(3.0, LEG, finished)
+
+
+@pytest.mark.parametrize("answered_by", ["human", "unknown", "", "machine"])
+def test_a_person_is_no_news(answered_by: str) -> None:
+    assert machine_news(LEG, {"AnsweredBy": answered_by}) is None
+
+
+def test_the_evidence_of_an_end_is_the_carriers_words() -> None:
+    form = {"CallSid": "CA1", "CallStatus": "completed", "CallDuration": "9", "AnsweredBy": "machine_start"}
+    news = leg_news(LEG, form)
+    assert news is not None
+    assert news(9.0) == LegEnded(9.0, LEG, "completed", "completed answered by machine_start lasted 9 s")
+    dial = {"DialCallStatus": "failed", "DialSipResponseCode": "404", "DialCallDuration": "0"}
+    assert dial_ended(dial)(1.0, "r") == DialEnded(1.0, "r", "failed", False, "failed 404")
 
 
 # ---- results
 
 
 @pytest.mark.parametrize(
-    ("form", "accepted"),
+    ("status", "refer", "notify", "accepted", "evidence"),
     [
-        ({"ReferCallStatus": "in-progress", "ReferSipResponseCode": "202", "NotifySipResponseCode": "200"}, True),
-        ({"ReferCallStatus": "busy", "ReferSipResponseCode": "202", "NotifySipResponseCode": "486"}, False),
-        ({"ReferCallStatus": "failed", "ReferSipResponseCode": "202", "NotifySipResponseCode": "486"}, False),
-        ({"ReferCallStatus": "failed", "ReferSipResponseCode": "405"}, False),
-        ({"ReferCallStatus": "canceled", "ReferSipResponseCode": "202", "NotifySipResponseCode": "180"}, False),
-        ({"ReferSipResponseCode": "405"}, False),
-        ({"ReferSipResponseCode": "202"}, False),
-        ({"ReferSipResponseCode": "202", "NotifySipResponseCode": "200"}, True),
-        ({}, False),
+        # the table of twilio.md 2.7
+        ("in-progress", "202", "200", True, "in-progress refer 202 notify 200"),
+        ("busy", "202", "486", False, "busy refer 202 notify 486"),
+        ("failed", "202", "486", False, "failed refer 202 notify 486"),
+        ("failed", "405", "", False, "failed refer 405"),
+        ("canceled", "202", "180", False, "canceled refer 202 notify 180"),
+        # no word of how it ended: refused, no NOTIFY ever, only "trying", a good one, a bad one
+        ("", "405", "", False, "no status refer 405"),
+        ("", "202", "", False, "no status refer 202"),
+        ("", "202", "100", False, "no status refer 202 notify 100"),
+        ("", "202", "200", True, "no status refer 202 notify 200"),
+        ("", "202", "486", False, "no status refer 202 notify 486"),
+        ("", "", "", False, "no status"),
+        # words the table lacks
+        ("completed", "202", "200", True, "completed refer 202 notify 200"),
+        ("no-answer", "202", "487", False, "no-answer refer 202 notify 487"),
+        ("brand-new", "202", "200", False, "brand-new refer 202 notify 200"),
     ],
 )
-def test_a_refer_is_accepted_or_not(form: dict[str, str], accepted: bool) -> None:
-    event = refer_answered(form)(4.0, "r1")
-    assert isinstance(event, ReferAnswered)
-    assert event.accepted is accepted
-    assert event.evidence
+def test_a_refer_is_accepted_or_not(status: str, refer: str, notify: str, accepted: bool, evidence: str) -> None:
+    given = {"ReferCallStatus": status, "ReferSipResponseCode": refer, "NotifySipResponseCode": notify}
+    for form in (given, {name: value for name, value in given.items() if value}):
+        assert refer_answered(form)(4.0, "r1") == ReferAnswered(4.0, "r1", accepted, evidence)
 
 
 @pytest.mark.parametrize(

@@ -15,8 +15,9 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
-from flowengine.call.commands import ConnectCaller, Document, HangUp
+from flowengine.call.commands import BriefByAgent, ConnectCaller, Document, HangUp, MoveCaller, SayToRoom, Wait
 from flowengine.call.events import (
+    AnnouncementAsked,
     CallerHungUp,
     CallerLeftRoom,
     CallerReturned,
@@ -33,14 +34,19 @@ from flowengine.call.events import (
     ReferAnswered,
     StaffLeftRoom,
     StaffPressed,
+    StaffReturned,
+    StaffSaidWhy,
+    WaitAsked,
 )
 from flowengine.carriers.twilio import media
-from flowengine.carriers.twilio.routes import SORRY, twilio_routes
+from flowengine.carriers.twilio.routes import twilio_routes
 from flowengine.carriers.twilio.tokens import StreamTokens
+from flowengine.carriers.twilio.waiting import SORRY
 from flowengine.runtime.ports import CallerLine, NoSuchCall
+from flowengine.runtime.wav import read_wav
 from flowengine.settings import Settings
 
-from .conftest import AUTH_TOKEN, PUBLIC, FakeCalls, HandClock, OneBus, start_frame
+from .conftest import AUTH_TOKEN, PUBLIC, FakeCalls, HandClock, OneBus, Orders, start_frame
 
 CALLER, STAFF = "CA" + "2" * 32, "CA" + "3" * 32
 
@@ -73,8 +79,8 @@ class Twilio:
 
 
 @pytest.fixture
-def twilio(settings: Settings, calls: FakeCalls, bus: OneBus, clock: HandClock) -> Iterator[Twilio]:
-    app = Starlette(routes=twilio_routes(settings, calls, bus, clock))
+def twilio(settings: Settings, calls: FakeCalls, bus: OneBus, clock: HandClock, orders: Orders) -> Iterator[Twilio]:
+    app = Starlette(routes=twilio_routes(settings, calls, bus, clock, orders))
     with TestClient(app, base_url="http://inside:8000") as web:
         yield Twilio(web)
 
@@ -144,6 +150,10 @@ GONE = CallerHungUp(2.5)
         (f"{LEG}/answer", {"CallSid": STAFF}, [LegAnswered(1.5, "c1-staff-1", STAFF, "r1")]),
         (f"{LEG}/key", {"CallSid": STAFF, "Digits": "1"}, [StaffPressed(1.5, "c1-staff-1", "1", "r1")]),
         (f"{LEG}/key", {"CallSid": STAFF}, [StaffPressed(1.5, "c1-staff-1", "", "r1")]),
+        (f"{LEG}/why", {"CallSid": STAFF, "Digits": "3"}, [StaffSaidWhy(1.5, "c1-staff-1", "3", "r1")]),
+        (f"{LEG}/why", {"CallSid": STAFF}, [StaffSaidWhy(1.5, "c1-staff-1", "", "r1")]),
+        (f"{LEG}/returned", {"CallSid": STAFF}, [StaffReturned(1.5, "c1-staff-1", "r1")]),
+        (f"{LEG}/returned", {"CallSid": STAFF, "CallStatus": "completed"}, []),
         (f"{LEG}/room", {"CallSid": STAFF}, [StaffLeftRoom(1.5, "c1-staff-1", "r1")]),
     ],
 )
@@ -153,7 +163,7 @@ def test_questions_reach_the_call(
     calls.document = HangUp("Goodbye.")
     document = twilio.ask(path, form)
     assert calls.events == events
-    assert document.findtext("Say", "") == ("" if events == [GONE] else "Goodbye.")
+    assert document.findtext("Say", "") == ("" if events in ([GONE], []) else "Goodbye.")
 
 
 @pytest.mark.parametrize(
@@ -168,6 +178,11 @@ def test_questions_reach_the_call(
             [LegEnded(2.5, "c1-staff-1", "busy", "busy 486")],
         ),
         (f"{LEG}/machine", {"CallSid": STAFF, "AnsweredBy": "machine_start"}, [MachineDetected(2.5, "c1-staff-1")]),
+        (
+            f"{LEG}/machine",
+            {"CallSid": STAFF, "AnsweredBy": "machine_end_beep"},
+            [MachineDetected(2.5, "c1-staff-1", finished=True)],
+        ),
         (f"{LEG}/machine", {"CallSid": STAFF, "AnsweredBy": "human"}, []),
         ("/twilio/legs/strange/status", {"CallSid": STAFF, "CallStatus": "busy"}, []),
         ("/twilio/status", {"CallSid": "CA-never-heard-of", "CallStatus": "completed"}, []),
@@ -223,6 +238,103 @@ def test_after_a_restart_the_caller_is_known_in_the_room_and_strangers_are_not(
     assert len(calls.events) == 1
 
 
+# ---- waiting in a room
+
+WAITS, MUSIC = f"{CALL}/wait/c1-room-1", f"{PUBLIC}{CALL}/music"
+
+
+def test_a_waiting_caller_hears_what_is_true_then_music_that_goes_on(twilio: Twilio, calls: FakeCalls) -> None:
+    calls.document = Wait("I'm still trying.", "built-in", 20.0)
+    first = twilio.ask(WAITS, LIVE)
+    assert [child.tag for child in first] == ["Say", "Play", "Redirect"]
+    assert (first.findtext("Say"), first.findtext("Play")) == ("I'm still trying.", f"{MUSIC}/20.wav")
+    calls.document = Wait("", "built-in", 12.2)
+    second = twilio.ask(first.findtext("Redirect", "").removeprefix(PUBLIC), LIVE)
+    assert [child.text for child in second] == [f"{MUSIC}/13.wav?from=20", f"{PUBLIC}{WAITS}?heard=33"]
+    assert calls.events == [WaitAsked(1.5, "r1", "c1-room-1")] * 2
+
+
+@pytest.mark.parametrize("heard", ["", "-3", "x", "1" * 40, "\u0663"])
+def test_a_strange_place_in_the_music_is_its_beginning(twilio: Twilio, calls: FakeCalls, heard: str) -> None:
+    calls.document = Wait("", "built-in", 20.0)
+    path = f"{WAITS}?{urlencode({'heard': heard})}"
+    assert twilio.ask(path, LIVE).findtext("Play") == f"{MUSIC}/20.wav"
+
+
+def only_sound(document: ElementTree.Element) -> bool:
+    return {child.tag for child in document} <= {"Play", "Redirect"}
+
+
+@pytest.mark.parametrize("mistake", [None, NoSuchCall("c1"), RuntimeError("Maria Lopez: crown fell out")])
+def test_a_call_that_gives_no_answer_twice_has_its_caller_taken_out_with_words(
+    twilio: Twilio, calls: FakeCalls, orders: Orders, mistake: Exception | None, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A wait document may not hang up (13238), and one lost answer is no reason to."""
+    calls.mistake, calls.document = mistake, HangUp()
+    assert only_sound(twilio.ask(WAITS, LIVE))
+    assert orders.given == []
+    assert only_sound(twilio.ask(WAITS, LIVE))
+    assert orders.given == [("c1", MoveCaller(CALLER, HangUp(SORRY)))]
+    assert "Lopez" not in "".join(capsys.readouterr())
+
+
+def test_a_call_that_answers_in_between_keeps_its_caller(twilio: Twilio, calls: FakeCalls, orders: Orders) -> None:
+    for document in (HangUp(), Wait("", "built-in", 20.0), HangUp()):
+        calls.document = document
+        assert only_sound(twilio.ask(WAITS, LIVE))
+    assert orders.given == []
+    calls.document = HangUp("Goodbye.")
+    assert only_sound(twilio.ask(WAITS, LIVE))
+    assert orders.given == [("c1", MoveCaller(CALLER, HangUp("Goodbye.")))]
+
+
+def test_a_late_question_of_a_caller_who_hung_up_is_the_news(twilio: Twilio, calls: FakeCalls, orders: Orders) -> None:
+    for _ in range(3):
+        assert only_sound(twilio.ask(WAITS, OVER))
+    assert calls.events == [GONE] * 3
+    assert orders.given == []
+
+
+def test_a_room_hears_what_the_call_says_and_nothing_else(twilio: Twilio, calls: FakeCalls) -> None:
+    path = f"{CALL}/announce/c1-room-1"
+    calls.document = SayToRoom("Dana, this is Maria Lopez.")
+    for _ in range(2):  # the carrier may ask for each of those in the room
+        said = twilio.ask(path, {"ConferenceSid": "CF1"})
+        assert [(child.tag, child.text) for child in said] == [("Say", "Dana, this is Maria Lopez.")]
+    calls.document = HangUp("Goodbye.")
+    assert len(twilio.ask(path, {})) == 0
+    calls.mistake = RuntimeError("ours")
+    assert len(twilio.ask(path, {})) == 0
+    assert calls.events == [AnnouncementAsked(1.5, "r1", "c1-room-1")] * 3
+
+
+def test_music_is_a_sound_file_as_long_as_asked(twilio: Twilio, calls: FakeCalls) -> None:
+    """Unsigned: that is how the carrier fetches it."""
+    music = calls.hold_music
+    for path, expected in (
+        ("20.wav", music * 10),
+        ("1.wav", music[:8000]),
+        ("3.wav?from=1", music[8000:] + music),
+        ("2.wav?from=400", music),
+        ("2.wav?from=-1", music),
+        ("0.wav", music[:8000]),
+        ("99999.wav", music * 30),
+    ):
+        answer = twilio.web.get(f"{CALL}/music/{path}")
+        assert (answer.status_code, answer.headers["content-type"]) == (200, "audio/wav")
+        assert "max-age" in answer.headers["cache-control"]
+        assert read_wav(answer.content) == expected, path
+    assert twilio.web.get(f"{CALL}/music/x.wav").status_code == 404
+
+
+def test_the_callers_own_token_is_kept_for_staff_legs(twilio: Twilio, orders: Orders) -> None:
+    twilio.ask("/twilio/voice", ARRIVAL)
+    assert orders.caller_tokens.find("c1") is None
+    twilio.ask("/twilio/voice", ARRIVAL | {"CallToken": "a-token"})
+    twilio.ask("/twilio/voice", ARRIVAL)
+    assert orders.caller_tokens.find("c1") == "a-token"
+
+
 # ---- whatever happens, words
 
 
@@ -246,7 +358,9 @@ def test_an_arrival_without_an_id_and_an_unknown_call_are_answered_too(twilio: T
 # ---- nobody else
 
 
-@pytest.mark.parametrize("path", ["/twilio/voice", f"{CALL}/recovery", f"{LEG}/status", "/twilio/status"])
+@pytest.mark.parametrize(
+    "path", ["/twilio/voice", f"{CALL}/recovery", f"{CALL}/wait/r", f"{LEG}/why", f"{LEG}/status", "/twilio/status"]
+)
 def test_nobody_else_may_ask_or_tell(twilio: Twilio, calls: FakeCalls, path: str) -> None:
     assert twilio.post(path, ARRIVAL, token="other").status_code == 403  # type: ignore[attr-defined]
     assert twilio.web.post(path, data=ARRIVAL).status_code == 403
@@ -278,9 +392,11 @@ def test_huge_and_broken_bodies_are_refused(twilio: Twilio) -> None:
 def opening(document: Document, tokens: StreamTokens) -> dict[str, str]:
     match document:
         case ConnectCaller(stream):
-            return {"call": "c1", "stream": str(stream), "token": tokens.issue("c1", str(stream))}
+            return {"call": "c1", "stream": str(stream), "token": tokens.issue("c1", f"media:{stream}")}
+        case BriefByAgent(leg):
+            return {"call": "c1", "leg": leg, "token": tokens.issue("c1", f"consult:{leg}")}
         case _:
-            return {"call": "c1", "leg": "c1-staff-1", "token": tokens.issue("c1", "c1-staff-1")}
+            return {"call": "c1", "leg": "c1-staff-1", "token": tokens.issue("c1", "transcript:c1-staff-1")}
 
 
 @pytest.fixture
@@ -329,14 +445,14 @@ def test_a_legs_stream_reaches_its_transcript(twilio: Twilio, calls: FakeCalls, 
     assert bytes(calls.heard) == b"\x80" * 3
 
 
-@pytest.mark.parametrize("path", ["/twilio/media", "/twilio/transcript"])
+@pytest.mark.parametrize("path", ["/twilio/media", "/twilio/transcript", "/twilio/consult"])
 def test_an_unsigned_upgrade_is_not_accepted(twilio: Twilio, calls: FakeCalls, path: str) -> None:
     for address in ("https://demo.test", "ws://demo.test", "wss://inside:8000", "wss://demo.test/x"):
         with pytest.raises(WebSocketDisconnect), twilio.open(path, signed_as=address):
             pass
     with pytest.raises(WebSocketDisconnect), twilio.web.websocket_connect(path):
         pass
-    assert calls.attached == []
+    assert (calls.attached, calls.transcribed, calls.consulted) == ([], [], [])
 
 
 @pytest.mark.parametrize(
@@ -372,7 +488,7 @@ def test_a_token_is_only_good_for_a_minute(
 ) -> None:
     for after, waited, code in ((0.0, 59.0, 1000), (0.0, 61.0, 1008), (10.0, 61.0, 1000)):
         clock.seconds = 0.0
-        given = {"call": "c1", "stream": "1", "token": tokens.issue("c1", "1", after)}
+        given = {"call": "c1", "stream": "1", "token": tokens.issue("c1", "media:1", after)}
         clock.seconds = waited
         with twilio.open("/twilio/media") as socket:
             socket.send_json(start_frame(**given))
@@ -380,11 +496,50 @@ def test_a_token_is_only_good_for_a_minute(
             assert socket.receive()["code"] == code
 
 
-def test_the_transcripts_token_does_not_open_the_callers_line(twilio: Twilio, tokens: StreamTokens) -> None:
-    given = opening(HangUp(), tokens) | {"stream": "1"}
-    with twilio.open("/twilio/media") as socket:
-        socket.send_json(start_frame(**given))
-        assert socket.receive()["code"] == 1008
+BRIEFED = BriefByAgent("c1-staff-1")
+
+
+@pytest.mark.parametrize(
+    ("path", "document"),
+    [
+        ("/twilio/media", HangUp()),
+        ("/twilio/media", BRIEFED),
+        ("/twilio/transcript", ConnectCaller(1)),
+        ("/twilio/transcript", BRIEFED),
+        ("/twilio/consult", HangUp()),
+        ("/twilio/consult", ConnectCaller(1)),
+    ],
+)
+def test_a_token_opens_no_other_socket(
+    twilio: Twilio, calls: FakeCalls, tokens: StreamTokens, path: str, document: Document
+) -> None:
+    given = opening(document, tokens)
+    for name in ("1", "c1-staff-1", "consult:c1-staff-1", "transcript:c1-staff-1", "media:1"):
+        with twilio.open(path) as socket:
+            socket.send_json(start_frame(**(given | {"stream": name, "leg": name})))
+            assert socket.receive()["code"] == 1008
+    assert (calls.attached, calls.transcribed, calls.consulted) == ([], [], [])
+
+
+def test_a_staff_members_audio_keys_and_marks_reach_the_consult_and_ours_reach_them(
+    twilio: Twilio, calls: FakeCalls, tokens: StreamTokens
+) -> None:
+    def greet(line: CallerLine) -> None:
+        line.play(b"\x55" * 160)
+        line.mark("g1")
+
+    calls.greet = greet
+    with twilio.open("/twilio/consult") as socket:
+        socket.send_json(start_frame(**opening(BRIEFED, tokens)))
+        socket.send_json({"event": "media", "media": {"track": "inbound", "payload": "gICA"}})
+        socket.send_json({"event": "dtmf", "dtmf": {"track": "inbound_track", "digit": "1"}})
+        socket.send_json({"event": "mark", "mark": {"name": "g1"}})
+        heard = [json.loads(socket.receive_text())["event"] for _ in range(2)]
+        socket.send_json({"event": "stop", "stop": {}})
+        assert socket.receive()["code"] == 1000
+    assert heard == ["media", "mark"]
+    assert calls.consulted == ["c1-staff-1"]
+    assert (calls.ear.audio, calls.ear.keys, calls.ear.marks) == (b"\x80" * 3, ["1"], ["g1"])
 
 
 def test_a_stream_that_never_starts_is_closed(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
+from dataclasses import replace
+from typing import get_args
 from xml.etree import ElementTree
 
 import pytest
@@ -13,6 +15,9 @@ from hypothesis import strategies as st
 from twilio.twiml import voice_response as sdk  # type: ignore[import-untyped]
 
 from flowengine.call.commands import (
+    AskWhy,
+    AwaitTone,
+    BriefByAgent,
     BriefStaff,
     ConnectCaller,
     DialNumber,
@@ -20,8 +25,11 @@ from flowengine.call.commands import (
     HangUp,
     JoinCaller,
     JoinStaff,
+    ParkCaller,
     RecordCaller,
     ReferCaller,
+    SayToRoom,
+    Wait,
 )
 from flowengine.carriers.twilio.links import Links
 from flowengine.carriers.twilio.twiml import SAY_LIMIT, render, spoken
@@ -36,7 +44,9 @@ EVENTS = "start|end|join|leave"
 KNOWN: dict[str, dict[str, dict[str, str]]] = {
     "": {"Response": {}},
     "Response": {
-        "Say": {},
+        "Say": {"language": "[a-z]{2}-[A-Z]{2}"},
+        "Play": {},
+        "Pause": {"length": WHOLE},
         "Connect": {"action": WEB},
         "Start": {},
         "Dial": {"action": WEB, "timeout": WHOLE, "callerId": r"\+[0-9]+|[A-Za-z0-9+\-_.]+"},
@@ -63,15 +73,16 @@ KNOWN: dict[str, dict[str, dict[str, str]]] = {
             "endConferenceOnExit": BOOL,
             "beep": "true|false|onEnter|onExit",
             "waitUrl": f"({WEB})?",
+            "waitMethod": "POST",
             "jitterBufferSize": "small|medium|large|off",
             "statusCallback": WEB,
             "statusCallbackEvent": f"({EVENTS})( ({EVENTS}))*",
         },
     },
-    "Gather": {"Say": {}},
+    "Gather": {"Say": {"language": "[a-z]{2}-[A-Z]{2}"}},
     "Refer": {"Sip": {}},
 }
-WITH_TEXT = {"Say", "Redirect", "Conference", "Number", "Sip"}
+WITH_TEXT = {"Say", "Play", "Redirect", "Conference", "Number", "Sip"}
 
 
 def documents(text: str) -> list[Document]:
@@ -80,7 +91,14 @@ def documents(text: str) -> list[Document]:
         ConnectCaller(1),
         ConnectCaller(2, text),
         JoinCaller("c1-room-1"),
+        ParkCaller("c1-room-1"),
+        Wait(text, "built-in", 20.0),
+        SayToRoom(text),
         BriefStaff("c1-staff-1", text, 8.0),
+        BriefStaff("c1-staff-1", text, 8.0, text),
+        AskWhy("c1-staff-1", text, 4.0, "Spanish"),
+        AwaitTone("c1-staff-1", 30.0),
+        BriefByAgent("c1-staff-1"),
         JoinStaff("c1-staff-1", "c1-room-1"),
         RecordCaller(text, 90.0),
         ReferCaller("sip:frontdesk@pbx.example.com", text),
@@ -129,6 +147,10 @@ def test_every_document_is_known_to_the_vendor_whatever_was_said(text: str, link
         assert (expected != "" and text in vars_of(document)) == bool(said(twiml))
 
 
+def test_no_kind_of_document_is_left_out() -> None:
+    assert {type(document) for document in documents("x")} == set(get_args(Document))
+
+
 def vars_of(document: Document) -> list[object]:
     """The texts of a document that are spoken."""
     return [getattr(document, name) for name in ("say", "briefing") if getattr(document, name, "")]
@@ -157,7 +179,7 @@ def test_the_caller_is_connected_with_a_way_back(links: Links) -> None:
     response = ElementTree.fromstring(render(ConnectCaller(3, "One moment."), links))
     assert [child.tag for child in response] == ["Say", "Connect", "Redirect"]
     connect, redirect = response[1], response[2]
-    assert connect.get("action") == redirect.text == "https://demo.test/twilio/calls/c1/recovery"
+    assert connect.get("action") == redirect.text == "https://demo.test/twilio/calls/c1/recovery?stream=3"
     stream = connect[0]
     assert stream.get("url") == "wss://demo.test/twilio/media"
     given = {p.get("name"): p.get("value") for p in stream}
@@ -169,16 +191,91 @@ def test_both_legs_name_the_same_conference_callbacks(links: Links) -> None:
     """The first joiner fixes them (twilio.md 1.4)."""
     rooms = [
         ElementTree.fromstring(render(document, links)).find("Dial/Conference")
-        for document in (JoinCaller("c1-room-1"), JoinStaff("c1-staff-2", "c1-room-1"))
+        for document in (JoinCaller("c1-room-1"), ParkCaller("c1-room-1"), JoinStaff("c1-staff-2", "c1-room-1"))
     ]
-    caller, staff = (room.attrib for room in rooms if room is not None)
-    assert caller["statusCallback"] == staff["statusCallback"] == "https://demo.test/twilio/calls/c1/conference"
-    assert (caller["endConferenceOnExit"], staff["endConferenceOnExit"]) == ("false", "true")
-    assert "participantLabel" not in caller
+    caller, parked, staff = (room.attrib for room in rooms if room is not None)
+    for each in (caller, parked, staff):
+        assert each["statusCallback"] == "https://demo.test/twilio/calls/c1/conference"
+        assert each["statusCallbackEvent"] == caller["statusCallbackEvent"]
+        assert "participantLabel" not in each
+    assert [each["endConferenceOnExit"] for each in (caller, parked, staff)] == ["false", "false", "true"]
+    assert [each["startConferenceOnEnter"] for each in (caller, parked, staff)] == ["true", "false", "true"]
+
+
+def test_a_parked_caller_asks_what_there_is_to_hear(links: Links) -> None:
+    response = ElementTree.fromstring(render(ParkCaller("c1-room-1"), links))
+    room = response.find("Dial/Conference")
+    assert room is not None
+    assert (room.text, room.get("waitMethod")) == ("c1-room-1", "POST")
+    assert room.get("waitUrl") == "https://demo.test/twilio/calls/c1/wait/c1-room-1"
+    dial = response.find("Dial")
+    assert dial is not None
+    assert dial.get("action") == "https://demo.test/twilio/calls/c1/room/c1-room-1"
+
+
+def test_what_is_heard_in_a_room_uses_the_verbs_allowed_there(links: Links) -> None:
+    """Anything else is error 13238."""
+    links = replace(links, room="c1-room-1", heard=40)
+    for document in (
+        Wait("Still ringing Dana.", "built-in", 20.0),
+        Wait("", "", 500.0),
+        SayToRoom("Hello."),
+        SayToRoom(""),
+    ):
+        response = ElementTree.fromstring(render(document, links))
+        assert {child.tag for child in response} <= {"Play", "Say", "Pause", "Redirect"}
+    play, redirect = ElementTree.fromstring(render(Wait("", "", 500.0), links))
+    assert play.text == "https://demo.test/twilio/calls/c1/music/60.wav?from=40"
+    assert redirect.text == "https://demo.test/twilio/calls/c1/wait/c1-room-1?heard=100"
+
+
+@pytest.mark.parametrize(
+    ("language", "tag"),
+    [
+        ("English", "en-US"),
+        ("Spanish", "es-MX"),
+        ("French", "fr-FR"),
+        ("German", "de-DE"),
+        ("Italian", "it-IT"),
+        ("Portuguese", "pt-BR"),
+        ("Klingon", None),
+        ("", None),
+    ],
+)
+def test_a_person_is_spoken_to_in_their_language(links: Links, language: str, tag: str | None) -> None:
+    for document in (BriefStaff("c1-staff-1", "Hola.", 8.0, language), AskWhy("c1-staff-1", "Hola.", 4.0, language)):
+        say = ElementTree.fromstring(render(document, links)).find("Gather/Say")
+        assert say is not None
+        assert say.get("language") == tag
+
+
+def test_who_declined_is_asked_for_one_key(links: Links) -> None:
+    gather, redirect = ElementTree.fromstring(render(AskWhy("c1-staff-1", "Why?", 3.5), links))
+    assert gather.get("action") == redirect.text == "https://demo.test/twilio/legs/c1-staff-1/why"
+    assert (gather.get("timeout"), gather.get("numDigits"), gather.get("finishOnKey")) == ("4", "1", "")
+
+
+def test_a_leg_that_waits_for_a_tone_is_quiet_and_ends(links: Links) -> None:
+    pause, hangup = ElementTree.fromstring(render(AwaitTone("c1-staff-1", 29.1), links))
+    assert (pause.tag, pause.get("length"), hangup.tag) == ("Pause", "30", "Hangup")
+
+
+def test_a_staff_member_is_briefed_over_a_line_of_their_own_with_a_way_back(links: Links) -> None:
+    connect, redirect = ElementTree.fromstring(render(BriefByAgent("c1-staff-1"), links))
+    assert connect.get("action") == redirect.text == "https://demo.test/twilio/legs/c1-staff-1/returned"
+    stream = connect[0]
+    assert stream.get("url") == "wss://demo.test/twilio/consult"
+    given = {p.get("name"): p.get("value") for p in stream}
+    assert (given["call"], given["leg"]) == ("c1", "c1-staff-1")
+    assert given["token"]
 
 
 def test_the_streams_of_a_room_name_their_legs(links: Links) -> None:
-    for document, leg in ((JoinCaller("c1-room-1"), "c1-caller"), (JoinStaff("c1-staff-2", "r"), "c1-staff-2")):
+    for document, leg in (
+        (JoinCaller("c1-room-1"), "c1-caller"),
+        (ParkCaller("c1-room-1"), "c1-caller"),
+        (JoinStaff("c1-staff-2", "r"), "c1-staff-2"),
+    ):
         response = ElementTree.fromstring(render(document, links))
         assert [child.tag for child in response] == ["Start", "Dial"]
         assert {p.get("name"): p.get("value") for p in response.iter("Parameter")}["leg"] == leg
@@ -204,14 +301,23 @@ def test_long_texts_are_cut_between_words(links: Links) -> None:
     assert len(spoken("x" * 5000)) == SAY_LIMIT
 
 
-def test_the_card_rides_in_a_header(links: Links) -> None:
+def test_the_cards_id_rides_in_two_headers(links: Links) -> None:
+    card = "X-Card=c1-h1%20%26&User-to-User=63312d68312026%3Bencoding%3Dhex"
     for address, expected in (
-        ("sip:a@b.c", "sip:a@b.c?X-Card=c1-h1%20%26"),
-        ("sip:a@b.c?X-Line=2", "sip:a@b.c?X-Line=2&X-Card=c1-h1%20%26"),
+        ("sip:a@b.c", f"sip:a@b.c?{card}"),
+        ("sip:a@b.c?X-Line=2", f"sip:a@b.c?X-Line=2&{card}"),
     ):
         sip = ElementTree.fromstring(render(ReferCaller(address, "c1-h1 &"), links)).find("Refer/Sip")
         assert sip is not None
         assert sip.text == expected
+    assert bytes.fromhex("63312d68312026") == b"c1-h1 &"
+
+
+def test_without_a_card_there_is_no_header(links: Links) -> None:
+    for card in ("", "\x00"):
+        sip = ElementTree.fromstring(render(ReferCaller("sip:a@b.c", card), links)).find("Refer/Sip")
+        assert sip is not None
+        assert sip.text == "sip:a@b.c"
 
 
 def test_a_phone_rings_as_long_as_asked(links: Links) -> None:

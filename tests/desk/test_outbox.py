@@ -14,7 +14,8 @@ import pytest
 from aiohttp import web
 from standardwebhooks import Webhook, WebhookVerificationError
 
-from flowengine.desk.outbox import WebhookCourier, is_public, webhook_secret
+from flowengine.desk.outbox import WebhookCourier, webhook_secret
+from flowengine.runtime.addresses import is_public
 from flowengine.settings import Settings
 
 from .house import FLOW, card
@@ -179,16 +180,16 @@ async def test_an_inner_address_is_refused_however_it_is_spelled(host: str) -> N
 
 async def test_the_check_stands_at_the_socket(monkeypatch: pytest.MonkeyPatch) -> None:
     """What the name meant a moment ago does not count: the address that is connected to does."""
-    from flowengine.desk import outbox
+    from flowengine.runtime import addresses
 
     asked: list[str] = []
-    real = outbox.is_public
+    real = addresses.is_public
 
-    def watched(address: outbox.IPAddress) -> bool:
+    def watched(address: addresses.IPAddress) -> bool:
         asked.append(str(address))
         return real(address)
 
-    monkeypatch.setattr(outbox, "is_public", watched)
+    monkeypatch.setattr(addresses, "is_public", watched)
     async with courier(allow_private=False) as sender:
         assert not await sender.send_card("https://127.0.0.1:9/", FLOW, "c1-h1", CARD)
     assert asked == ["127.0.0.1"]

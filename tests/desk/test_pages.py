@@ -77,19 +77,41 @@ async def test_a_long_call_stays_live_however_many_came_after(desk: House, visit
     assert page.index("Connected with Dana") < page.index('id="past"')
 
 
+async def test_a_voicemail_is_linked_on_its_card(desk: House, visitor: Visit) -> None:
+    await desk.call()
+    await desk.show(card(status="voicemail", status_text="Nobody was free; voicemail"))
+    link = desk.access.handoff_link("c1-h1", FLOW, 600)
+    assert 'id="recording" class="recording" hidden' in await enter(await visitor(), link)
+    for address, shown in (("https://recordings.example.com/RE1", True), ("javascript:alert(1)", False)):
+        await desk.show(card(status="voicemail", status_text="Nobody was free; voicemail", recording=address))
+        page = await enter(await visitor(), desk.access.handoff_link("c1-h1", FLOW, 600))
+        assert (f'href="{address}"' in page) is shown
+
+
 async def test_the_page_of_a_handoff_has_card_and_transcript(desk: House, visitor: Visit) -> None:
     await desk.call()
     await desk.say("agent", "How can I help?", 3.0)
     await desk.say("caller", "My crown just fell out.", 69.0)
     await desk.say("caller", "  ", 70.0)
-    people = [{"person": "Dana", "outcome": "no_answer"}, {"person": "Luis", "outcome": "accepted"}]
+    people = [
+        {"person": "Hygiene desk", "outcome": "no_answer"},
+        {"person": "Dana", "outcome": "declined", "why": "busy right now"},
+        {"person": "Luis", "outcome": "accepted"},
+    ]
     await desk.show(
         card(status="connected", status_text="Connected with Luis", summary="She flies at seven.", people=people)
     )
     await desk.say("staff", "Hi Maria.", 75.0)
     await desk.gap("c1-caller", 80.0, True)
     page = await enter(await visitor(), desk.access.handoff_link("c1-h1", FLOW, 600))
-    for text in ("Connected with Luis", "She flies at seven.", "no answer", "took the call", "tel:+13125550199"):
+    for text in (
+        "Connected with Luis",
+        "She flies at seven.",
+        "no answer",
+        "declined: busy right now",
+        "took the call",
+        "tel:+13125550199",
+    ):
         assert text in page
     transcript = page[page.index("What is being said") :]
     order = [

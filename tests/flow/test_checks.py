@@ -51,6 +51,10 @@ def codes(piece: str) -> list[str]:
     return [d.code for d in found(piece)]
 
 
+EXTENSION = (
+    "people:\n  dana: {name: Dana, phone: +1 312-555-0111, extension: 204}\n"
+    "  luis: {name: Luis, phone: +1 312-555-0112}\n"
+)
 NEIGHBOURS = [
     # ---- phones
     (
@@ -279,9 +283,32 @@ NEIGHBOURS = [
     ("wait-too-short", "hold: {longest_wait: 68s}\n"),
     (
         "wait-too-short",
-        "hold: {longest_wait: 34s}\ndepartments:\n"
+        "hold: {longest_wait: 35s}\ndepartments:\n"
         "  front_desk: {people: [dana, luis], ring: all at once, if_no_one_answers: take_message}\n",
     ),
+    ("wait-too-short", "hold: {longest_wait: 172s}\ntransfer: {briefing: conversation}\n"),
+    (  # nobody presses a key, and the first phones of both are rung together, then Dana's second
+        "wait-too-short",
+        "hold: {longest_wait: 53s}\ntransfer: {accept: none, no_key_because: no voicemail}\n"
+        "people:\n  dana: {name: Dana, phone: [+1 312-555-0111, +1 312-555-0113]}\n"
+        "  luis: {name: Luis, phone: +1 312-555-0112}\n"
+        "departments:\n  front_desk: {people: [dana, luis], ring: all at once, if_no_one_answers: take_message}\n",
+    ),
+    # ---- ways to hand over
+    ("needs-press-one", "transfer: {accept: none, no_key_because: no voicemail, briefing: card only}\n"),
+    ("needs-press-one", "transfer: {accept: none, no_key_because: no voicemail}\n"),
+    ("machine-unnoticed", f"{EXTENSION}transfer: {{voicemail_answers: try next person}}\n"),
+    ("extension-not-dialled", EXTENSION.replace("name: Dana,", "name: Dana, sip: 'sip:dana@pbx.example.com',")),
+    ("bad-extension", EXTENSION.replace("204", "'3, 2 0 4 w#*'")),
+    ("caller-id-not-shown", "transfer: {caller_id_shown: caller}\n"),
+    ("keys-unheard", "hold: {receptionist_stays: false}\n"),
+    ("keys-unheard", "hold: {update_says: Press one to leave a message.}\n"),
+    (
+        "keys-unheard",
+        "hold:\n  receptionist_stays: false\n"
+        "  update_says: The press office is busy, which is no keystone of ours. I must say {person} takes long.\n",
+    ),
+    ("music-file", "hold: {music: 'https://music.example.com:8443/loops/piano?rate=8000'}\n"),
     # ---- what lies idle
     (
         "unused-department",
@@ -475,6 +502,33 @@ def test_music_is_there_and_can_be_played_and_repeated() -> None:
         "the music file 'music/piano.wav' cannot be played: it is MP3, not a WAV file"
     ]
     assert music(wav(601))[0].endswith("cannot be played: it is too long: at most ten minutes, please")
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("https://music.example.com/a.wav", ""),
+        ("https://music.example.com/mp3/a", ""),
+        ("HTTPS://music.example.com/a.WAV?x=a.mp3", ""),
+        ("https://music.example.com/a.mp3", "leads to MP3"),
+        ("https://music.example.com/a.ogg?x=1", "leads to OGG"),
+        ("http://music.example.com/a.wav", "comes from an https address"),
+        ("ftp://music.example.com/a.wav", "comes from an https address"),
+        ("https://dana@music.example.com/a.wav", "a name to log in with"),
+        ("https:///a.wav", "is no address"),
+        ("https://music example.com/a.wav", "is no address"),
+        ("https://music.example.com/a b.wav", "is no address"),
+        ("https://[/a.wav", "is no address"),
+    ],
+)
+def test_music_from_the_web_is_a_wav_file_anybody_may_have(address: str, told: str) -> None:
+    messages = [d.message for d in found(f"hold: {{music: '{address}'}}\n") if d.code == "music-file"]
+    assert [told in message for message in messages] == ([True] if told else [])
+
+
+def test_a_password_in_the_address_of_music_is_told_once() -> None:
+    assert codes("hold: {music: 'https://dana:hunter22@music.example.com/a.wav'}\n").count("inline-secret") == 1
+    assert "music-file" not in codes("hold: {music: 'https://dana:hunter22@music.example.com/a.wav'}\n")
 
 
 @pytest.mark.parametrize("name", ["built-in", "https://music.example.com/a.wav"])

@@ -131,6 +131,63 @@ def test_refer_and_dial_are_told_as_what_they_are() -> None:
     assert "First somebody must have the card, within 5 seconds; otherwise a call back is promised." in text
 
 
+def taken(**words: str) -> str:
+    """How the call is taken in the small office with these words of `transfer`, and what is told of waiting."""
+    said = "".join(f"  {word}: {value}\n" for word, value in {"method": "conference", **words}.items())
+    flow = small(add=f"transfer:\n{said}")
+    text = " ".join(explain(flow).split("How the call is taken")[1].split("When nobody takes the call")[0].split())
+    return text.replace("-" * 5, "")
+
+
+def test_each_briefing_is_told_as_what_happens() -> None:
+    assert "hears in a sentence who is calling and why, and takes the call by pressing one within 8 seconds." in taken()
+    assert "hears only which office it is (the rest is on the card)" in taken(briefing="card only")
+    talked = taken(briefing="conversation")
+    assert "Whoever picks up is told by Ava about the call, may ask Ava, and says yes or no, within 1 minute" in talked
+    assert "If Ava cannot come on the line, they hear a sentence and have 8 seconds to press one." in talked
+    assert all("Pressing two declines, and a further key says why." in text for text in (taken(), talked))
+
+
+def test_a_call_without_a_key_is_told_without_a_briefing() -> None:
+    told = taken(accept="none", no_key_because="no voicemail")
+    assert "at once, unbriefed and without pressing a key (the reason given: no voicemail)." in told
+    assert "A voicemail box that is noticed loses the caller again; then the next person is tried." in told
+    assert "hears in a sentence" not in told
+    note = taken(accept="none", no_key_because="no voicemail", voicemail_answers="leave a note")
+    assert "loses the caller again and gets a note without a word about the caller; then" in note
+
+
+def test_a_note_an_introduction_and_what_follows_are_told() -> None:
+    told = taken(voicemail_answers="leave a note", introduction="announced", after_staff_hang_up="receptionist")
+    assert "A voicemail box gets a note without a word about the caller, and the next person is tried." in told
+    assert "When the two meet, both hear one sentence that says who they are." in told
+    assert "hangs up first, the caller is back with Ava, who asks whether there is anything else." in told
+    assert "A voicemail box presses nothing, so the next person is tried." in taken()
+    assert "hangs up first, a message is taken." in taken(after_staff_hang_up="take_message")
+
+
+def test_the_number_that_is_shown_is_told_as_far_as_it_can_be() -> None:
+    assert "shows the caller's own number, where the carrier allows it, else the office's." in taken(
+        caller_id_shown="caller"
+    )
+    by_sip = small(
+        ("  phone_numbers:", "  calls_arrive_by: sip\n  phone_numbers:"), add="transfer: {caller_id_shown: caller}\n"
+    )
+    assert "The phone that rings shows the office's number." in told(by_sip)
+
+
+def test_a_caller_who_waits_alone_is_told_of_as_such() -> None:
+    alone = told(small(add="hold: {receptionist_stays: false}\n"))
+    assert "While phones ring the caller waits with music, without Ava." in alone
+    assert "“never mind” leads back to Ava, “message” to leaving one. Keys are not heard there." in alone
+    assert "say message to leave one.”" in told(small())
+
+
+def test_what_is_said_after_a_call_has_left_us_is_not_promised_in_writing() -> None:
+    assert "Of what is said with our claims team and our payments team nothing is written down" in told(billing())
+    assert "nothing is written down" not in told(dental())
+
+
 def test_every_condition_has_its_words() -> None:
     flow = compiled(HERE / "good" / "every_word.yaml")
     said = {rule.key: condition(flow, rule) for rule in flow.rules}

@@ -89,6 +89,15 @@ def test_two_goodbyes_are_two_ends() -> None:
     ]
 
 
+def test_a_department_says_how_its_call_is_taken_where_that_is_not_by_the_key() -> None:
+    def about(words: str) -> tuple[str, ...]:
+        return graph(small(add=f"transfer: {{{words}}}\n")).of_kind(Kind.DEPARTMENT)[0].about
+
+    assert "told by Ava, who asks whether they take it" in about("briefing: conversation")
+    assert "whoever picks up has the call" in about("accept: none, no_key_because: no voicemail")
+    assert about("briefing: spoken") == graph(small()).of_kind(Kind.DEPARTMENT)[0].about
+
+
 # ---- Mermaid ---------------------------------------------------------------------------------------------------------
 
 _LABEL = r'"[^"<>#&`\\]*(?:(?:</?b>|<br/>|#\d+;)[^"<>#&`\\]*)*"'

@@ -131,6 +131,7 @@ def test_keys_moments_and_small_things() -> None:
     assert read.moment("Fri 4:55pm") == (4, None, 1015)
     weekday, day, minute = read.moment("Tue 10 Nov 2026 10:15am")
     assert (weekday, str(day), minute) == (1, "2026-11-10", 615)
+    assert [read.extension(keys) for keys in ("204", "3, 2 0 4", "ww#*1", "W9")] == ["204", "3,204", "ww#*1", "W9"]
     assert (read.percent("40%"), read.count("2 turns"), read.whole("7"), read.truth("true")) == (40, 2, 7, True)
     with pytest.raises(Unreadable):
         read.whole("x")
@@ -146,6 +147,7 @@ def test_readers_answer_or_say_unreadable(text: str) -> None:
         read.spans,
         read.dates,
         read.moment,
+        read.extension,
         lambda t: read.phone(t, "US"),
     ):
         try:
@@ -179,6 +181,12 @@ def test_readers_answer_or_say_unreadable(text: str) -> None:
         (read.percent, "40 percent", "40%"),
         (read.percent, ".05", "5%"),
         (read.percent, "400", None),
+        (read.extension, "ext. 204", "204"),
+        (read.extension, "x2-04", "204"),
+        (read.extension, "front desk", None),
+        (read.extension, "w" * 28 + "204", None),
+        (read.extension, "#" * 31, None),
+        (read.extension, ",w,", None),
         (read.dates, "December 25, 2026", "25 December 2026"),
         (read.dates, "Dec 45", None),
         (read.dates, "25.12.", None),

@@ -32,10 +32,21 @@ def test_each_word_of_a_transfer_says_who_set_it() -> None:
     assert value(own, "departments.front_desk.ring_for") == ("30s", "small.yaml:17")
 
 
+IMPLY = ("emergency:", "method:", "accept:")  # words by which others come to be what they are
+
+
 def test_the_longest_wait_is_the_departments_or_the_holds() -> None:
     assert value(billing(), "departments.account_help.longest_wait")[0] == "90s"
     assert value(billing(), "departments.claims.longest_wait")[0] == "2min"
     assert value(small(), "departments.front_desk.longest_wait") == ("2min", BUILT_IN)
+
+
+def test_a_briefing_nobody_can_get_is_shown_as_the_card_alone() -> None:
+    assert value(small(), "departments.front_desk.briefing") == ("spoken", BUILT_IN)
+    assert value(billing(), "departments.payments.briefing")[0] == "card only"
+    changed = small(add="transfer:\n  accept: none\n  no_key_because: no voicemail\n")
+    where = next(s.place for s in show(changed) if s.name == "departments.front_desk.accept")
+    assert value(changed, "departments.front_desk.briefing") == ("card only", where)
 
 
 def test_each_day_points_at_the_line_that_covers_it() -> None:
@@ -100,7 +111,7 @@ def test_each_value_with_a_place_is_said_on_that_line(file: Path) -> None:
     for shown in every:
         if shown.origin is not None:
             line = text_of(file, shown.origin.file).splitlines()[shown.origin.line - 1]
-            words = {*map(str, shown.path), shown.text.strip("[]")[:6], "date:", "dates:", "emergency:"}
+            words = {*map(str, shown.path), shown.text.strip("[]")[:6], "date:", "dates:", *IMPLY}
             assert any(word in line for word in words) or covers(line, shown.path), (shown, line)
 
 

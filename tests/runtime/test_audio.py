@@ -3,55 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass, field
 
 from flowengine.call import commands as c
 from flowengine.call import events as e
-from flowengine.runtime.audio import CUSHION, FILLER_SECONDS, CallAudio
+from flowengine.runtime.audio import CUSHION, FILLER_SECONDS, MUSIC_AHEAD, MUSIC_YIELDS, CallAudio
+from flowengine.runtime.mulaw import ramped
+from flowengine.runtime.music import built_in_music
 from flowengine.runtime.phrasebook import Phrasebook
-from flowengine.runtime.ports import CallerListener, SpeakerFailed
+from flowengine.runtime.ports import SpeakerFailed
 from flowengine.sandbox.speech import FRAME, SILENCE, speak
+from tests.runtime.parties import Agent, Line
 
 VOICE = speak("Hello there.", "agent", 1)
 FILLER = "One moment."
-
-
-@dataclass
-class Line:
-    """A carrier's line: notes what it is told, plays nothing."""
-
-    told: list[str | bytes] = field(default_factory=list)
-    over: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def play(self, audio: bytes) -> None:
-        self.told.append(audio)
-
-    def mark(self, name: str) -> None:
-        self.told.append(f"mark {name}")
-
-    def clear(self) -> None:
-        self.told.append("clear")
-
-    async def run(self, listener: CallerListener) -> None:
-        await self.over.wait()
-
-    async def close(self) -> None:
-        self.over.set()
-
-    def marks(self) -> list[str]:
-        return [told.removeprefix("mark ") for told in self.told if isinstance(told, str) and told.startswith("mark")]
-
-
-@dataclass
-class Agent:
-    heard: list[bytes] = field(default_factory=list)
-
-    def hear(self, audio: bytes) -> None:
-        self.heard.append(audio)
-
-    async def perform(self, command: c.AgentCommand) -> None: ...
-
-    async def close(self) -> None: ...
+MUSIC = built_in_music()
 
 
 class Speaker:
@@ -73,7 +38,7 @@ class Call:
         self.audio = CallAudio(
             voice="anna",
             phrasebook=Phrasebook(Speaker(), None),
-            music=lambda name: VOICE * 4,
+            music=lambda name: MUSIC,
             post=self.posted.append,
             seconds=loop.time,
             filler=FILLER,
@@ -209,7 +174,90 @@ async def test_music_is_fed_little_by_little_and_pauses_under_the_caller() -> No
         call.audio.caller_audio(VOICE[:FRAME])
     assert sum(len(told) for told in call.line.told if isinstance(told, bytes)) - fed <= 0.2 * 8000
     call.audio.perform(c.StopMusic())
-    await call.settle(0.2)
     quiet = len(call.line.told)
     await call.settle(2.0)
     assert len(call.line.told) == quiet
+
+
+def heard(call: Call) -> bytes:
+    return b"".join(told for told in call.line.told if isinstance(told, bytes))
+
+
+async def test_music_dies_away_where_it_stops_and_begins_softly() -> None:
+    call = await Call().settle()
+    for _ in range(2):
+        call.line.told.clear()
+        call.audio.perform(c.PlayMusic("built-in"))
+        await call.settle(1.33)
+        call.audio.perform(c.StopMusic())
+        end = len(heard(call))
+        assert heard(call)[:FRAME] == ramped(MUSIC[:FRAME], 0, 1)
+        assert heard(call)[FRAME:] == MUSIC[FRAME : end - FRAME] + ramped(MUSIC[end - FRAME : end], 1, 0)
+        await call.settle(1.0)
+        assert len(heard(call)) == end <= (1.33 + MUSIC_AHEAD + 0.1) * 8000
+
+
+async def test_music_dies_away_before_anything_said_and_goes_on_behind_it() -> None:
+    call = await Call().settle()
+    call.audio.perform(c.PlayMusic("built-in"))
+    await call.settle(1.0)
+    before = heard(call)
+    call.audio.agent_audio("r1", VOICE)
+    assert heard(call) == before + ramped(MUSIC[len(before) : len(before) + FRAME], 1, 0) + VOICE
+    await call.settle(len(VOICE) / 8000 + 1.0)
+    at = len(before) + FRAME
+    assert heard(call)[at + len(VOICE) :].startswith(
+        ramped(MUSIC[at : at + FRAME], 0, 1) + MUSIC[at + FRAME : at + 1600]
+    )
+
+
+async def test_music_dies_away_under_the_caller_and_comes_back_softly() -> None:
+    call = await Call().settle()
+    call.audio.perform(c.PlayMusic("built-in"))
+    await call.settle(1.0)
+    for _ in range(20):
+        await asyncio.sleep(0.02)
+        call.audio.caller_audio(VOICE[:FRAME])
+    left = len(heard(call))
+    assert heard(call)[-FRAME:] == ramped(MUSIC[left - FRAME : left], 1, 0)
+    await call.settle(1.0)
+    assert heard(call)[left : left + FRAME] == ramped(MUSIC[left : left + FRAME], 0, 1)
+
+
+async def test_music_after_a_clear_begins_softly() -> None:
+    call = await Call().settle()
+    call.audio.perform(c.PlayMusic("built-in"))
+    await call.settle(1.0)
+    call.audio.perform(c.ClearAudio())
+    left = len(heard(call))
+    await call.settle(0.3)
+    assert heard(call)[left : left + FRAME] == ramped(MUSIC[left : left + FRAME], 0, 1)
+
+
+async def test_whoever_waits_in_a_noise_gets_music_all_the_same() -> None:
+    call = await Call().settle()
+    call.audio.perform(c.PlayMusic("built-in"))
+    for _ in range(round((MUSIC_YIELDS + 3.0) / 0.02)):
+        call.audio.caller_audio(VOICE[:FRAME])
+        await asyncio.sleep(0.02)
+    assert 2.5 * 8000 <= len(heard(call)) <= 4.0 * 8000
+
+
+async def test_the_agent_hears_the_caller_and_never_the_music() -> None:
+    call = await Call().settle()
+    call.audio.perform(c.PlayMusic("built-in"))
+    for _ in range(50):
+        call.audio.caller_audio(SILENCE)
+        await asyncio.sleep(0.02)
+    assert len(heard(call)) > 8000
+    assert set(call.agent.heard) == {SILENCE}
+
+
+async def test_the_carrier_is_never_more_than_a_moment_ahead_of_what_is_heard() -> None:
+    call = await Call().settle()
+    began = asyncio.get_running_loop().time()
+    call.audio.perform(c.PlayMusic("built-in"))
+    for _ in range(100):
+        await asyncio.sleep(0.05)
+        ahead = len(heard(call)) / 8000 - (asyncio.get_running_loop().time() - began)
+        assert 0.1 < ahead <= MUSIC_AHEAD + 0.02

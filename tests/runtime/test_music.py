@@ -13,7 +13,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowengine.runtime import mulaw
-from flowengine.runtime.music import Loop, MusicError, built_in_music, load_music
+from flowengine.runtime.music import (
+    MOST_PAUSE,
+    Feed,
+    Loop,
+    MusicError,
+    NotMusic,
+    built_in_music,
+    load_music,
+    playable,
+    seamless,
+)
 from flowengine.runtime.wav import BadWav, read_wav
 from flowengine.sandbox import sound
 from flowengine.sandbox.speech import find_words, murmur, speak
@@ -90,11 +100,18 @@ def test_our_music_is_twenty_seconds_at_minus_20_dbfs_without_a_pause() -> None:
     assert max(map(abs, mulaw.decode(music))) < 32000, "nothing is clipped"
 
 
+def steps(audio: bytes) -> list[int]:
+    """From each sample to the next: a click is a large one."""
+    return [abs(after - before) for before, after in pairwise(mulaw.decode(audio))]
+
+
+def around_seam(audio: bytes, near: int) -> int:
+    """The largest step where the end meets the beginning, within so many samples."""
+    return max(steps(audio[-near:] + audio[:near]))
+
+
 def test_our_music_goes_round_without_a_click() -> None:
-    twice = mulaw.decode(built_in_music() * 2)
-    steps = [abs(after - before) for before, after in pairwise(twice)]
-    seam = len(twice) // 2
-    assert max(steps[seam - 5 : seam + 5]) < max(steps[: seam - 10]) / 2
+    assert around_seam(built_in_music(), 5) < max(steps(built_in_music())) / 2
 
 
 def test_our_music_says_nothing() -> None:
@@ -116,6 +133,52 @@ def test_a_loop_loses_and_doubles_nothing(audio: bytes, lengths: list[int]) -> N
     loop = Loop(audio)
     got = b"".join(loop.next(length) for length in lengths)
     assert got == (audio * (sum(lengths) // len(audio) + 1))[: sum(lengths)]
+
+
+@pytest.mark.parametrize("pitch", [110.05, 220.05, 440.05])
+def test_a_piece_that_does_not_fit_itself_is_joined_without_a_click(pitch: float) -> None:
+    """It ends at the top of a wave and begins in the middle of one."""
+    piece = mulaw.encode(tone(-12, seconds=5, pitch=pitch))
+    inside = max(steps(piece))
+    assert around_seam(piece, 2) > 1.2 * inside, "there is something to mend"
+    joined = seamless(piece)
+    assert around_seam(joined, 400) <= 1.1 * inside, "a step of the coding more, no click"
+    assert len(piece) - len(joined) == 240, "30 ms: the end sounds into the beginning"
+    assert mulaw.loudness(joined[:240]) == pytest.approx(-12, abs=3.5)
+    assert joined[240:] == piece[240:-240]
+
+
+def test_a_piece_made_to_be_repeated_stays_as_it_is() -> None:
+    piece = mulaw.encode(tone(-12, seconds=5, pitch=440))
+    assert seamless(piece) is piece
+    assert seamless(built_in_music()) is built_in_music()
+
+
+@given(st.binary(min_size=1, max_size=700))
+def test_any_piece_can_be_joined(audio: bytes) -> None:
+    assert 0 < len(seamless(audio)) <= len(audio)
+
+
+def test_music_is_left_and_taken_up_again_without_a_click() -> None:
+    silence, music = b"\xff" * 800, mulaw.encode(tone(-12, pitch=220))
+    feed = Feed(music)
+    inside = max(steps(music))
+    for length in range(3200, 3300, 7):  # wherever in a wave it is left
+        assert max(steps(silence + feed.next(length) + feed.fade() + silence)) <= 1.1 * inside
+    clicks = [max(steps(silence + Loop(music[at:]).next(800) + silence)) for at in range(0, 100, 7)]
+    assert sorted(clicks)[len(clicks) // 2] > 2 * inside, "without that it would click"
+
+
+def test_nothing_of_the_music_is_lost_or_doubled_by_leaving_it() -> None:
+    music = built_in_music()
+    feed = Feed(music)
+    first = feed.next(800)
+    assert (first[160:], feed.fade(), feed.fade()) == (music[160:800], mulaw.ramped(music[800:960], 1, 0), b"")
+    assert (feed.next(0), feed.next(800)[160:]) == (b"", music[1120:1760])
+    assert feed.next(160) == music[1760:1920], "what goes on is not touched"
+    feed.cut()
+    assert feed.fade() == b""
+    assert feed.next(320) == mulaw.ramped(music[1920:2080], 0, 1) + music[2080:2240]
 
 
 # ---- files -----------------------------------------------------------------------------------------------------------
@@ -219,7 +282,7 @@ def test_music_that_cannot_be_had_is_one_plain_sentence(tmp_path: Path) -> None:
     with pytest.raises(MusicError, match=r"^The music file .*gone\.wav cannot be read: No such file or directory\.$"):
         load_music(tmp_path / "gone.wav")
     (tmp_path / "song.mp3").write_bytes(b"ID3")
-    with pytest.raises(MusicError, match=r"^The music file .*song\.mp3 cannot be played: it is not a WAV file\.$"):
+    with pytest.raises(MusicError, match=r"^The music file .*song\.mp3 cannot be played: it is MP3, not a WAV file\.$"):
         load_music(tmp_path / "song.mp3")
     (tmp_path / "short.wav").write_bytes(wav(pcm([5]), rate=48000))
     with pytest.raises(MusicError, match="no sound"):
@@ -227,3 +290,31 @@ def test_music_that_cannot_be_had_is_one_plain_sentence(tmp_path: Path) -> None:
     (tmp_path / "long.wav").write_bytes(wav(bytes(8000 * 601), tag=7, bits=8))
     with pytest.raises(MusicError, match="ten minutes"):
         load_music(tmp_path / "long.wav")
+    (tmp_path / "still.wav").write_bytes(wav(pcm(tone(-60)), more=b""))
+    with pytest.raises(MusicError, match=r"still\.wav cannot be played: it holds no sound that can be heard\.$"):
+        load_music(tmp_path / "still.wav")
+
+
+def test_what_is_silent_in_a_file_keeps_nobody_waiting() -> None:
+    """Three seconds before, between and after would be five without sound, each time it goes round."""
+    silence, sound = [0] * 24_000, tone(-20, seconds=4)
+    audio = playable(wav(pcm([*silence, *sound, *silence, *sound, *silence])))
+    assert len(audio) == pytest.approx(2 * len(sound) + MOST_PAUSE, abs=1500)
+    quiet = [mulaw.is_quiet(audio[at : at + 160]) for at in range(0, len(audio), 160)] * 2
+    assert max(len(run) for run in "".join(".#"[each] for each in quiet).split(".")) <= 52
+    assert max(steps(audio * 2)) <= max(steps(mulaw.encode(sound)))
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"\xff\xfb\x90\x00", "^it is MP3, not a WAV file$"),
+        (b"ID3\x04", "^it is MP3, not a WAV file$"),
+        (b"<!doctype html>", "not a WAV file"),
+        (wav(bytes(6), bits=24), "16-bit PCM"),
+        (wav(bytes(16_000)), "no sound that can be heard"),
+    ],
+)
+def test_what_is_no_music_is_said_plainly(content: bytes, why: str) -> None:
+    with pytest.raises(NotMusic, match=why):
+        playable(content)

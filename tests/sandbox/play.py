@@ -10,7 +10,8 @@ from typing import Any
 
 from flowengine.flow.compiler import compile_flow
 from flowengine.flow.hours import moment
-from flowengine.sandbox.scenario import Scenario, judge, scenarios
+from flowengine.sandbox.scenario import Scenario, changed, scenarios
+from flowengine.sandbox.verdict import judge
 from flowengine.sandbox.world import Options, World, play
 
 FLOWS = Path(__file__).parents[2] / "flows"
@@ -51,7 +52,7 @@ def played(
     script = scenario(known()[name])
     file = folder / f"{script.flow}.yaml"
     text = change((FLOWS / file.name).read_text("utf-8"))
-    flow = compile_flow(text, str(file))
+    flow = compile_flow(changed(text, script.change), str(file))
     worlds: list[World] = []
 
     def seen(world: World) -> None:

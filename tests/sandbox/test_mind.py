@@ -176,3 +176,53 @@ def test_she_puts_instructions_in_her_own_words(instructions: str, essence: str)
 )
 def test_an_answer_is_the_callers_words_without_the_lead_in(turn: str, answer: str) -> None:
     assert answer_in(turn) == answer
+
+
+# ---- on the phone with somebody who works here -----------------------------------------------------------------------
+
+STORY = """You are Ava. You have rung Dana, who works here, because a caller is waiting.
+caller name: Maria Lopez
+callback number: 312 555 0199
+reason: My crown just fell out
+What was said:
+caller: My crown just fell out and I fly tomorrow.
+caller: It does not hurt.
+"""
+FOR_STAFF = [
+    tool("go", "Put the caller through, now that the person has agreed to take the call."),
+    tool("leave", "The person does not take the call.", why=TEXT),
+    tool("robot", "An answering machine, a voicemail greeting or a menu answered."),
+]
+BRIEFED = brief({"system_prompt": STORY, "tools": FOR_STAFF})
+
+
+@pytest.mark.parametrize(
+    ("turn", "done"),
+    [
+        ("Yes, put them through.", UseTool("go", {})),
+        ("Sure.", UseTool("go", {})),
+        ("No problem, connect us.", UseTool("go", {})),
+        ("Can you put her through?", UseTool("go", {})),
+        ("No, I'm with a patient.", UseTool("leave", {"why": "I'm with a patient"})),
+        ("Sorry, I can't take it, ask Luis.", UseTool("leave", {"why": "I can't take it, ask Luis"})),
+        ("You have reached my voicemail. Please leave a message after the tone.", UseTool("robot", {})),
+        ("Welcome. If you know the extension of the person, please dial it now.", UseTool("robot", {})),
+        ("Who is it?", Say("Maria Lopez.")),
+        ("What is it about?", Say("My crown just fell out.")),
+        ("When do they fly?", Say("My crown just fell out and I fly tomorrow.")),
+        ("Do they like jazz?", Say("I'm sorry, I don't know that. Shall I put them through?")),
+        ("Hello?", Say("Hello, there is a caller for you. Shall I put them through?")),
+        ("Let me see.", Say("Shall I put them through?")),
+    ],
+)
+def test_with_a_colleague_she_tells_what_she_knows_and_does_what_they_say(turn: str, done: Action) -> None:
+    assert Mind().hear(BRIEFED, turn) == done
+
+
+def test_she_finds_the_tools_for_a_colleague_by_what_they_are_for() -> None:
+    without = brief({"system_prompt": STORY, "tools": FOR_STAFF[:2]})
+    assert Mind().hear(without, "You have reached my voicemail.") == Say("Shall I put them through?")
+    assert Mind().hear(brief({"system_prompt": STORY, "tools": FOR_STAFF[1:]}), "Yes, put them through.") != UseTool(
+        "go", {}
+    )
+    assert rule_in(Mind().hear(TOLD, "Can I talk to someone?")) == "asked_for_a_person", "a caller is no colleague"

@@ -20,4 +20,4 @@ class Twilio:
         self.client = TwilioCarrier(settings, clock)
 
     def routes(self, calls: Calls, bus: Bus, clock: Clock) -> Sequence[BaseRoute]:
-        return twilio_routes(self._settings, calls, bus, clock)
+        return twilio_routes(self._settings, calls, bus, clock, self.client)

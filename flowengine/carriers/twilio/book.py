@@ -1,26 +1,30 @@
-"""Which leg a carrier's id belongs to, learned from signed requests: conference callbacks name nothing else."""
+"""What signed requests taught us, by key: whose leg a carrier's id is, and the token of a caller's own leg."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
 
-KEPT = 10_000  # legs; far more than live at once
+KEPT = 10_000  # entries; far more than calls live at once
 
 
-class LegBook:
-    """Bounded; the leg heard of longest ago is forgotten first."""
+class Book:
+    """Bounded; what was heard of longest ago is forgotten first."""
 
     def __init__(self, most: int = KEPT) -> None:
-        self._legs: OrderedDict[str, str] = OrderedDict()
+        self._entries: OrderedDict[str, str] = OrderedDict()
         self._most = most
 
-    def learn(self, ref: str, leg: str) -> None:
-        if not ref:
+    def learn(self, key: str, value: str) -> None:
+        """Nothing is learned from an empty key or value."""
+        if not key or not value:
             return
-        self._legs[ref] = leg
-        self._legs.move_to_end(ref)
-        if len(self._legs) > self._most:
-            self._legs.popitem(last=False)
+        self._entries[key] = value
+        self._entries.move_to_end(key)
+        if len(self._entries) > self._most:
+            self._entries.popitem(last=False)
 
-    def leg(self, ref: str) -> str | None:
-        return self._legs.get(ref)
+    def forget(self, key: str) -> None:
+        self._entries.pop(key, None)
+
+    def find(self, key: str) -> str | None:
+        return self._entries.get(key)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable
 from typing import Any, assert_never
 
@@ -9,6 +10,7 @@ import structlog
 from twilio.rest.api.v2010.account.call import CallInstance  # type: ignore[import-untyped]
 
 from flowengine.call.commands import (
+    Announce,
     Answer,
     CancelLeg,
     CarrierCommand,
@@ -19,6 +21,7 @@ from flowengine.call.commands import (
     RingStaff,
 )
 from flowengine.call.events import CallerHungUp, CallerMoved, CallerMoveFailed, LegCreated, LegEnded, LegUnknown
+from flowengine.carriers.twilio.book import Book
 from flowengine.carriers.twilio.links import Links
 from flowengine.carriers.twilio.protocol import ENDED
 from flowengine.carriers.twilio.rest import Trouble, certainly_undone, not_refused, open_client, order
@@ -31,11 +34,20 @@ log = structlog.get_logger("flowengine.twilio")
 
 Now = Callable[[], float]
 
+SEND_LIMIT = 32  # keys sent to a phone that was picked up (twilio.md 4.1)
+_NOT_TO_BE_SHOWN = frozenset({21210, 21212})  # the number we asked to show (twilio.md 4.5)
+_NOT_KEYS = re.compile("[^0-9*#wW]")
+
 
 class TwilioCarrier:
-    """`ports.Carrier` over the REST API. It orders and reports; it never decides."""
+    """`ports.Carrier` over the REST API. It orders and reports; it never decides.
+
+    `caller_tokens` holds the `CallToken` of each call's own leg (twilio.md 1.1), which allows its number to be shown.
+    It is in memory only: after a restart staff see the office's number.
+    """
 
     def __init__(self, settings: Settings, clock: Clock) -> None:
+        self.caller_tokens = Book()
         self._settings = settings
         self._tokens = StreamTokens(settings.secret_key, clock)
         self._client: Any = None
@@ -53,6 +65,8 @@ class TwilioCarrier:
             case MoveStaff(leg, ref, document):
                 links = self._links(call_id)
                 note(call_id, "move staff", await self._move(ref, document, links, links.of_leg(leg, "room")))
+            case Announce(room):
+                await self._announce(call_id, room)
             case CheckCaller(ref):
                 await self._check(call_id, ref, post, now)
             case _:
@@ -66,8 +80,10 @@ class TwilioCarrier:
     async def _ring(self, call_id: str, ring: RingStaff, post: Post, now: Now) -> None:
         """Never repeated unless it certainly was not done: creates have no idempotency key (twilio.md 4.4)."""
         links = self._links(call_id)
-        answer = await order(lambda: self._api.calls.create_async(**_new_leg(ring, links)), certainly_undone)
-        note(call_id, "ring staff", answer)
+        token = self.caller_tokens.find(call_id) if ring.show_caller else None
+        answer = await self._create(call_id, _new_leg(ring, links, _shows_caller(ring, token)))
+        if token and isinstance(answer, Trouble) and answer.status == 400 and answer.code in _NOT_TO_BE_SHOWN:
+            answer = await self._create(call_id, _new_leg(ring, links, _shows_office(ring)))
         match answer:
             case Trouble(refused=True) | Trouble(busy=True) | Trouble(unsent=True):
                 post(LegEnded(now(), ring.leg, "failed", answer.evidence))
@@ -75,6 +91,11 @@ class TwilioCarrier:
                 post(LegUnknown(now(), ring.leg))
             case _:
                 post(LegCreated(now(), ring.leg, str(answer.sid)))
+
+    async def _create(self, call_id: str, leg: dict[str, Any]) -> Any:
+        answer = await order(lambda: self._api.calls.create_async(**leg), certainly_undone)
+        note(call_id, "ring staff", answer)
+        return answer
 
     async def _cancel(self, call_id: str, leg: str, ref: str) -> None:
         """`canceled` does nothing to a leg that was just answered, so `completed` follows (twilio.md 4.1)."""
@@ -106,6 +127,19 @@ class TwilioCarrier:
 
         return await order(redirect, not_refused)
 
+    async def _announce(self, call_id: str, room: str) -> None:
+        """What is not announced is not missed, and what may have been is not repeated: nobody should hear it twice."""
+        found: Any = await order(lambda: self._conference(room), lambda trouble: not trouble.refused or trouble.gone)
+        if not isinstance(found, Trouble):
+            given = {"announce_url": self._links(call_id).of_call("announce", room), "announce_method": "POST"}
+            found = await order(lambda: self._api.conferences(found.sid).update_async(**given), certainly_undone)
+        note(call_id, "announce", found)
+
+    async def _conference(self, room: str) -> Any:
+        """The conference of that name; lists are a moment behind, so that one not yet there may be asked for again."""
+        rooms = await self._api.conferences.list_async(friendly_name=room, status="in-progress", limit=1)
+        return rooms[0] if rooms else Trouble(404, 0, "no such room")
+
     async def _check(self, call_id: str, ref: str, post: Post, now: Now) -> None:
         answer = await order(lambda: self._api.calls(ref).fetch_async(), not_refused)
         gone = answer.gone if isinstance(answer, Trouble) else answer.status in ENDED
@@ -124,11 +158,11 @@ class TwilioCarrier:
         return self._client
 
 
-def _new_leg(ring: RingStaff, links: Links) -> dict[str, Any]:
-    """A leg whose document is fetched on answer, told about in all four states; machine detection in the background."""
+def _new_leg(ring: RingStaff, links: Links, shown: dict[str, str]) -> dict[str, Any]:
+    """A leg whose document is fetched on answer, told about in all four states."""
     return {
         "to": ring.address,
-        "from_": ring.caller_id,
+        **shown,
         "url": links.of_leg(ring.leg, "answer"),
         "method": "POST",
         "status_callback": links.of_leg(ring.leg, "status"),
@@ -136,7 +170,30 @@ def _new_leg(ring: RingStaff, links: Links) -> dict[str, Any]:
         "status_callback_method": "POST",
         "timeout": ring_timeout(ring.ring_seconds),
         "time_limit": int(ring.most_seconds),
-        "machine_detection": "Enable",
+        **(_dials_on(ring.extension) if ring.extension else _notices_machines(ring, links)),
+    }
+
+
+def _shows_office(ring: RingStaff) -> dict[str, str]:
+    return {"from_": ring.caller_id}
+
+
+def _shows_caller(ring: RingStaff, token: str | None) -> dict[str, str]:
+    """The caller's number, where we hold what allows it."""
+    return {"from_": ring.show_caller, "call_token": token} if token else _shows_office(ring)
+
+
+def _dials_on(extension: str) -> dict[str, str]:
+    """Keys for the far end's menu, a second after it picked up; a comma is a second more. The carrier ignores machine
+    detection then (twilio.md 1.6).
+    """
+    return {"send_digits": ("ww" + _NOT_KEYS.sub("", extension.replace(",", "W")))[:SEND_LIMIT]}
+
+
+def _notices_machines(ring: RingStaff, links: Links) -> dict[str, str]:
+    """In the background: whoever answers hears us at once."""
+    return {
+        "machine_detection": "DetectMessageEnd" if ring.hear_machine_out else "Enable",
         "async_amd": "true",
         "async_amd_status_callback": links.of_leg(ring.leg, "machine"),
         "async_amd_status_callback_method": "POST",

@@ -19,27 +19,53 @@ def caller_leg(call_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Links:
-    """Everything a document of one call can point at: absolute, because inline TwiML has no base (twilio.md 2)."""
+    """Everything a document of one call can point at: absolute, because inline TwiML has no base (twilio.md 2).
+
+    `room` is where a caller waits who asks what there is to hear, and `heard` how many seconds of music were heard.
+    """
 
     public_url: str
     call_id: str
     tokens: StreamTokens
+    room: str = ""
+    heard: int = 0
 
     def of_call(self, what: str, *more: str) -> str:
-        """`what` is recovery, room, recorded, refer, dial or conference."""
+        """`what` is recovery, room, wait, announce, recorded, refer, dial or conference."""
         return self._at("calls", self.call_id, what, *more)
 
     def of_leg(self, leg: str, what: str) -> str:
-        """`what` is answer, key, room, status or machine."""
+        """`what` is answer, key, why, returned, room, status or machine."""
         return self._at("legs", leg, what)
 
     @property
     def recovery(self) -> str:
         return self.of_call("recovery")
 
+    def recovery_of(self, stream: int) -> str:
+        """Where to ask what follows this stream: its number tells a late question from a new one."""
+        return f"{self.recovery}?stream={stream}"
+
+    def music(self, seconds: int) -> str:
+        """`seconds` of music that goes on where the caller last heard it."""
+        return self.of_call("music", f"{seconds}.wav") + (f"?from={self.heard}" if self.heard else "")
+
+    def wait_on(self, seconds: int) -> str:
+        """Where to ask what comes after `seconds` more of music."""
+        return f"{self.of_call('wait', self.room)}?heard={self.heard + seconds}"
+
     def socket(self, name: str) -> str:
         """A stream's address: always wss (31922), never with a query (31920)."""
         return f"wss://{urlsplit(self.public_url).netloc}{urlsplit(self.public_url).path}/twilio/{name}"
 
+    def token(self, socket: str, name: str, after: float = 0.0) -> str:
+        """A pass for one stream of `socket`: it opens no other socket."""
+        return self.tokens.issue(self.call_id, subject(socket, name), after)
+
     def _at(self, *parts: str) -> str:
         return "/".join((self.public_url, "twilio", *(quote(part, safe="") for part in parts)))
+
+
+def subject(socket: str, name: str) -> str:
+    """What a stream's token stands for: the socket, and the stream's number or the leg."""
+    return f"{socket}:{name}"

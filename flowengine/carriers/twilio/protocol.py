@@ -88,7 +88,7 @@ def leg_news(leg: str, form: Form) -> News | None:
             return lambda at: LegRinging(at, leg, ref)
         case _ if status in ENDED:
             code = form.get("SipResponseCode", "")
-            outcome, evidence = _outcome(status, code), _words(status, code)
+            outcome, evidence = _outcome(status, code), _words(status, code, *_circumstances(form, "CallDuration"))
             return lambda at: LegEnded(at, leg, outcome, evidence)
         case _:
             return None
@@ -96,8 +96,9 @@ def leg_news(leg: str, form: Form) -> News | None:
 
 def machine_news(leg: str, form: Form) -> News | None:
     """Answering-machine detection (twilio.md 1.6); `human` and `unknown` are no news."""
-    if form.get("AnsweredBy", "").startswith(("machine_", "fax")):
-        return lambda at: MachineDetected(at, leg)
+    by = form.get("AnsweredBy", "")
+    if by.startswith(("machine_", "fax")):
+        return lambda at: MachineDetected(at, leg, by.startswith("machine_end_"))
     return None
 
 
@@ -117,7 +118,8 @@ def refer_answered(form: Form) -> Question:
 def dial_ended(form: Form) -> Question:
     """How a cold dial ended. `completed` proves only an answer; `DialBridged` decides where given (twilio.md 1.4)."""
     status, code = form.get("DialCallStatus", ""), form.get("DialSipResponseCode", "")
-    outcome, evidence = _outcome(status, code), _words(status or "no status", code)
+    outcome = _outcome(status, code)
+    evidence = _words(status or "no status", code, *_circumstances(form, "DialCallDuration"))
     bridged = form["DialBridged"].lower() == "true" if form.get("DialBridged") else outcome == "completed"
     return lambda at, request: DialEnded(at, request, outcome, bridged, evidence)
 
@@ -145,6 +147,12 @@ def _outcome(status: str, sip_code: str) -> LegOutcome:
     if sip_code == _DECLINED and status != "completed":
         return "declined"
     return _OUTCOMES.get(status, "unknown")
+
+
+def _circumstances(form: Form, duration: str) -> tuple[str, ...]:
+    """Who picked up, as the carrier sees it, and how long the leg was up, where the form has them."""
+    by, seconds = form.get("AnsweredBy", ""), form.get(duration, "")
+    return by and f"answered by {by}", f"lasted {seconds} s" if _number(seconds) else ""
 
 
 def _words(*parts: str) -> str:

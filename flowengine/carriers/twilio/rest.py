@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 from twilio.base.exceptions import (  # type: ignore[import-untyped]
+    TwilioException,
     TwilioRestException,
     TwilioServiceException,
 )
@@ -83,12 +84,20 @@ async def _once(request: Callable[[], Awaitable[Any]]) -> Any | Trouble:
         return Trouble(error.status, error.code or 0, error.msg or "")
     except TwilioServiceException as error:
         return Trouble(int(error.status), int(error.code or 0), str(error.title))
+    except TwilioException as error:
+        return _unlisted(error)
     except (aiohttp.ClientConnectorError, aiohttp.ConnectionTimeoutError) as error:
         return Trouble(0, 0, type(error).__name__, unsent=True)
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
         return Trouble(0, 0, type(error).__name__)
     except (ValueError, KeyError, TypeError, AttributeError) as error:  # the SDK on a body it did not expect
         return Trouble(0, 0, f"unreadable answer ({type(error).__name__})")
+
+
+def _unlisted(error: TwilioException) -> Trouble:
+    """What the SDK raises for a list that was refused: a sentence and the answer itself."""
+    status = next((given.status_code for given in error.args if isinstance(given, Response)), 0)
+    return Trouble(status, 0, "no list")
 
 
 class _Http(AsyncTwilioHttpClient):  # type: ignore[misc]  # the SDK is untyped

@@ -21,21 +21,26 @@ from flowengine.call.events import (
     LegAnswered,
     StaffLeftRoom,
     StaffPressed,
+    StaffReturned,
+    StaffSaidWhy,
 )
 from flowengine.carriers.twilio import protocol
-from flowengine.carriers.twilio.book import LegBook
+from flowengine.carriers.twilio.book import Book
+from flowengine.carriers.twilio.client import TwilioCarrier
 from flowengine.carriers.twilio.door import IGNORED, REFUSED, Door, Refused
-from flowengine.carriers.twilio.links import Links, call_of, caller_leg
+from flowengine.carriers.twilio.links import Links, call_of, caller_leg, subject
 from flowengine.carriers.twilio.media import NOT_ALLOWED, TwilioLine, TwilioStream, hear_leg
+from flowengine.carriers.twilio.music import MusicRoute, whole
 from flowengine.carriers.twilio.protocol import Form, News, Question, Start
 from flowengine.carriers.twilio.tokens import StreamTokens
 from flowengine.carriers.twilio.twiml import render
+from flowengine.carriers.twilio.waiting import NO_NEWS, NOTHING, SORRY, Rooms
 from flowengine.runtime.ports import Bus, Calls, Clock, NoSuchCall
 from flowengine.runtime.sockets import ServerSocket
 from flowengine.settings import Settings
 
 ANSWERS_WITHIN = 12.0  # seconds; Twilio gives up after 15 (twilio.md 1.5)
-SORRY = "We are sorry, something went wrong on our side. Please call again."
+APOLOGY = HangUp(SORRY)
 WENT_WELL, WENT_WRONG = 1000, 1011
 
 log = structlog.get_logger("flowengine.twilio")
@@ -47,18 +52,19 @@ Use = Callable[[TwilioStream, Start, str, str], Awaitable[None]]
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def twilio_routes(settings: Settings, calls: Calls, bus: Bus, clock: Clock) -> list[BaseRoute]:
+def twilio_routes(settings: Settings, calls: Calls, bus: Bus, clock: Clock, client: TwilioCarrier) -> list[BaseRoute]:
     """Everything under /twilio/. `settings` needs the public URL, the auth token and the secret key."""
     door = Door(settings.public_url, settings.twilio_auth_token)
-    tokens = StreamTokens(settings.secret_key, clock)
-    web = _Webhooks(calls, LegBook())
+    tokens, legs = StreamTokens(settings.secret_key, clock), Book()
+    web = _Webhooks(calls, legs, client.caller_tokens)
+    rooms = Rooms(calls, legs, client)
     streams = _Streams(door, tokens, calls, bus)
 
-    def links(call_id: str) -> Links:
-        return Links(settings.public_url, call_id, tokens)
+    def links(call_id: str, path: Path) -> Links:
+        return Links(settings.public_url, call_id, tokens, path.get("room", ""), whole(path.get("heard")))
 
-    def asks(path: str, asked: Asked) -> Route:
-        return Route(path, _question(asked, door, links), methods=["GET", "POST"])
+    def asks(path: str, asked: Asked, otherwise: Document = APOLOGY) -> Route:
+        return Route(path, _question(asked, door, links, otherwise), methods=["GET", "POST"])
 
     def tells(path: str, told: Told) -> Route:
         return Route(path, _notice(told, door), methods=["GET", "POST"])
@@ -67,11 +73,16 @@ def twilio_routes(settings: Settings, calls: Calls, bus: Bus, clock: Clock) -> l
         asks("/twilio/voice", web.voice),
         asks("/twilio/calls/{call}/recovery", web.recovery),
         asks("/twilio/calls/{call}/room/{room}", web.room),
+        asks("/twilio/calls/{call}/wait/{room}", rooms.wait, NO_NEWS),
+        asks("/twilio/calls/{call}/announce/{room}", rooms.announce, NOTHING),
+        Route("/twilio/calls/{call}/music/{seconds:int}.wav", MusicRoute(calls).serve),
         asks("/twilio/calls/{call}/recorded", web.with_news(protocol.recorded)),
         asks("/twilio/calls/{call}/refer", web.with_news(protocol.refer_answered)),
         asks("/twilio/calls/{call}/dial", web.with_news(protocol.dial_ended)),
         asks("/twilio/legs/{leg}/answer", web.leg_answer),
         asks("/twilio/legs/{leg}/key", web.leg_key),
+        asks("/twilio/legs/{leg}/why", web.leg_why),
+        asks("/twilio/legs/{leg}/returned", web.leg_returned),
         asks("/twilio/legs/{leg}/room", web.leg_room),
         tells("/twilio/calls/{call}/conference", web.conference),
         tells("/twilio/legs/{leg}/status", web.leg_status),
@@ -79,13 +90,14 @@ def twilio_routes(settings: Settings, calls: Calls, bus: Bus, clock: Clock) -> l
         tells("/twilio/status", web.number_status),
         WebSocketRoute("/twilio/media", streams.media),
         WebSocketRoute("/twilio/transcript", streams.transcript),
+        WebSocketRoute("/twilio/consult", streams.consult),
     ]
 
 
 # ---- answering -------------------------------------------------------------------------------------------------------
 
 
-def _question(asked: Asked, door: Door, links: Callable[[str], Links]) -> Endpoint:
+def _question(asked: Asked, door: Door, links: Callable[[str, Path], Links], otherwise: Document) -> Endpoint:
     """An address that answers in TwiML: a signed request always gets a document, because an error is not heard."""
 
     async def endpoint(request: Request) -> Response:
@@ -93,14 +105,15 @@ def _question(asked: Asked, door: Door, links: Callable[[str], Links]) -> Endpoi
             form = await door.form(request)
         except Refused as refused:
             return PlainTextResponse("refused", refused.status)
+        path = {**request.query_params, **request.path_params}
         try:
             async with asyncio.timeout(ANSWERS_WITHIN):
-                call_id, document = await asked(form, request.path_params)
-            return _twiml(render(document, links(call_id)))
+                call_id, document = await asked(form, path)
+            return _twiml(render(document, links(call_id, path)))
         except Exception as error:  # a mistake anywhere behind this address must still reach the caller as words
             note = log.warning if isinstance(error, NoSuchCall) else log.error
             note("no document", path=request.url.path, error=type(error).__name__)
-            return _twiml(render(HangUp(SORRY), links("")))
+            return _twiml(render(otherwise, links(path.get("call", ""), path)))
 
     return endpoint
 
@@ -125,9 +138,10 @@ def _twiml(text: str) -> Response:
 class _Webhooks:
     """What each address means to a call."""
 
-    def __init__(self, calls: Calls, book: LegBook) -> None:
+    def __init__(self, calls: Calls, book: Book, caller_tokens: Book) -> None:
         self._calls = calls
         self._book = book
+        self._caller_tokens = caller_tokens
 
     # -- the caller's leg
 
@@ -139,10 +153,12 @@ class _Webhooks:
             arrives_by=protocol.arrives_by(form),
         )
         self._book.learn(form["CallSid"], caller_leg(call_id))
+        self._caller_tokens.learn(call_id, form.get("CallToken", ""))
         return call_id, document
 
     async def recovery(self, form: Form, path: Path) -> tuple[str, Document]:
-        return await self._whats_next(path["call"], form, CallerReturned)
+        stream = whole(path.get("stream"))
+        return await self._whats_next(path["call"], form, lambda at, request: CallerReturned(at, request, stream))
 
     async def room(self, form: Form, path: Path) -> tuple[str, Document]:
         return await self._whats_next(path["call"], form, lambda at, request: CallerLeftRoom(at, request, path["room"]))
@@ -169,7 +185,7 @@ class _Webhooks:
 
     def number_status(self, form: Form, path: Path) -> None:
         """The number's own status callback: it comes at the end of a caller's leg only (twilio.md 1.3)."""
-        leg = self._book.leg(form.get("CallSid", ""))
+        leg = self._book.find(form.get("CallSid", ""))
         if leg is None or not leg.endswith("-caller") or not protocol.leg_is_over(form):
             IGNORED.labels("status").inc()
         else:
@@ -186,6 +202,19 @@ class _Webhooks:
         leg, key = path["leg"], form.get("Digits", "")[:1]
         self._book.learn(form.get("CallSid", ""), leg)
         return await self._ask_of(leg, lambda at, request: StaffPressed(at, leg, key, request))
+
+    async def leg_why(self, form: Form, path: Path) -> tuple[str, Document]:
+        leg, key = path["leg"], form.get("Digits", "")[:1]
+        self._book.learn(form.get("CallSid", ""), leg)
+        return await self._ask_of(leg, lambda at, request: StaffSaidWhy(at, leg, key, request))
+
+    async def leg_returned(self, form: Form, path: Path) -> tuple[str, Document]:
+        """Who has hung up wants nothing more: the leg's status tells that."""
+        leg = path["leg"]
+        self._book.learn(form.get("CallSid", ""), leg)
+        if protocol.leg_is_over(form):
+            return call_of(leg), HangUp()
+        return await self._ask_of(leg, lambda at, request: StaffReturned(at, leg, request))
 
     async def leg_room(self, form: Form, path: Path) -> tuple[str, Document]:
         leg = path["leg"]
@@ -214,7 +243,7 @@ class _Webhooks:
         call_id, news = path["call"], protocol.room_news(form)
         if news is None:
             return
-        leg = self._book.leg(news.ref) or ("" if news.is_staff else caller_leg(call_id))
+        leg = self._book.find(news.ref) or ("" if news.is_staff else caller_leg(call_id))
         if not leg or call_of(leg) != call_id:
             IGNORED.labels("conference").inc()
             return
@@ -226,7 +255,7 @@ class _Webhooks:
 
 
 class _Streams:
-    """Both sockets: signature before the upgrade, a one-time token before anything that costs money."""
+    """The sockets: signature before the upgrade, a one-time token before anything that costs money."""
 
     def __init__(self, door: Door, tokens: StreamTokens, calls: Calls, bus: Bus) -> None:
         self._door = door
@@ -235,12 +264,15 @@ class _Streams:
         self._bus = bus
 
     async def media(self, websocket: WebSocket) -> None:
-        await self._serve(websocket, "stream", self._attach)
+        await self._serve(websocket, "media", "stream", self._attach)
 
     async def transcript(self, websocket: WebSocket) -> None:
-        await self._serve(websocket, "leg", self._transcribe)
+        await self._serve(websocket, "transcript", "leg", self._transcribe)
 
-    async def _serve(self, websocket: WebSocket, named: str, use: Use) -> None:
+    async def consult(self, websocket: WebSocket) -> None:
+        await self._serve(websocket, "consult", "leg", self._consult)
+
+    async def _serve(self, websocket: WebSocket, socket: str, named: str, use: Use) -> None:
         if not self._door.upgrade_is_signed(websocket):
             await websocket.close(NOT_ALLOWED)  # before accepting: the upgrade is answered 403
             return
@@ -249,20 +281,23 @@ class _Streams:
         pump = asyncio.create_task(stream.pump())
         code = WENT_WRONG
         try:
-            code = await self._admitted(stream, named, use)
+            code = await self._admitted(stream, socket, named, use)
         except Exception as error:
-            log.error("stream failed", stream=named, error=type(error).__name__)
+            log.error("stream failed", stream=socket, error=type(error).__name__)
         finally:
             await stream.close(code)
             await asyncio.gather(pump, return_exceptions=True)
             IGNORED.labels("stream message").inc(stream.ignored)
 
-    async def _admitted(self, stream: TwilioStream, named: str, use: Use) -> int:
-        """Serves a stream that proves whose it is; returns the code to close with."""
+    async def _admitted(self, stream: TwilioStream, socket: str, named: str, use: Use) -> int:
+        """Serves a stream that proves whose it is; returns the code to close with. `named` is the parameter that says
+        which of the call's streams it is.
+        """
         start = await stream.opened()
         given = start.custom_parameters if start else {}
         call_id, which = given.get("call", ""), given.get(named, "")
-        if start is None or not await self._tokens.redeem(given.get("token", ""), call_id, which, self._bus):
+        token, wanted = given.get("token", ""), subject(socket, which)
+        if start is None or not await self._tokens.redeem(token, call_id, wanted, self._bus):
             REFUSED.labels("token").inc()
             return NOT_ALLOWED
         await use(stream, start, call_id, which)
@@ -273,3 +308,6 @@ class _Streams:
 
     async def _transcribe(self, stream: TwilioStream, start: Start, call_id: str, leg: str) -> None:
         await self._calls.transcribe(call_id, leg, lambda hear: hear_leg(stream, hear))
+
+    async def _consult(self, stream: TwilioStream, start: Start, call_id: str, leg: str) -> None:
+        await self._calls.consult(call_id, leg, TwilioLine(stream, start))

@@ -16,7 +16,7 @@ KEPT_FOR = 600.0  # seconds a used pass is remembered; longer than any pass live
 
 @dataclass(frozen=True, slots=True)
 class Pass:
-    """What a token stands for. `stream` is a number for the caller's media, a leg for a transcript."""
+    """What a token stands for. `stream` is a socket and what of it (`links.subject`)."""
 
     call_id: str
     stream: str

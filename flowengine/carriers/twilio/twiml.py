@@ -11,6 +11,9 @@ from urllib.parse import quote
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flowengine.call.commands import (
+    AskWhy,
+    AwaitTone,
+    BriefByAgent,
     BriefStaff,
     ConnectCaller,
     DialNumber,
@@ -18,16 +21,26 @@ from flowengine.call.commands import (
     HangUp,
     JoinCaller,
     JoinStaff,
+    ParkCaller,
     RecordCaller,
     ReferCaller,
+    SayToRoom,
+    Wait,
 )
 from flowengine.carriers.twilio.links import Links, caller_leg
+from flowengine.carriers.twilio.music import MOST_SECONDS
 from flowengine.resources import template_dir
 
 INLINE_LIMIT = 4000  # characters of a `Twiml` parameter (twilio.md 4.1)
 SAY_LIMIT = 3000  # characters of one <Say>, the smaller of the two limits (twilio.md 2.6)
 LETTERS_A_SECOND = 10.0  # a slow voice, to know how long a stream may wait behind a <Say>
 RING_EXTRA = 5  # seconds Twilio adds to every ring time (twilio.md 2.2, 4.1)
+
+# Languages as flows name them, in the spelling that the carrier's older voices know as well as its newer ones.
+LANGUAGES = {
+    "English": "en-US", "Spanish": "es-MX", "French": "fr-FR", "German": "de-DE", "Italian": "it-IT",
+    "Portuguese": "pt-BR",
+}  # fmt: skip
 
 # Whatever XML 1.0 cannot hold, escaped or not (section 2.2 of the XML recommendation).
 _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
@@ -36,24 +49,35 @@ _FORBIDDEN = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff
 def render(document: Document, links: Links) -> str:
     """The TwiML of one document. Every call makes new stream tokens."""
     match document:
-        case ConnectCaller(stream, say):
-            return _connect(stream, spoken(say), links)
+        case ConnectCaller(stream, say, language):
+            return _connect(stream, spoken(say), language, links)
         case JoinCaller(room):
             return _join("join_caller.xml", caller_leg(links.call_id), links.of_call("room", room), room, links)
+        case ParkCaller(room):
+            return _park(room, links)
+        case Wait(say, _, seconds, language):
+            return _wait(spoken(say), language, min(MOST_SECONDS, _whole(seconds)), links)
+        case SayToRoom(say, language):
+            return _fill("say_to_room.xml", say=spoken(say), language=_tag(language))
+        case BriefStaff(leg, briefing, seconds, language):
+            return _ask_key(briefing, seconds, language, links.of_leg(leg, "key"))
+        case AskWhy(leg, say, seconds, language):
+            return _ask_key(say, seconds, language, links.of_leg(leg, "why"))
+        case AwaitTone(_, seconds):
+            return _fill("await_tone.xml", seconds=_whole(seconds))
+        case BriefByAgent(leg):
+            return _brief_by_agent(leg, links)
         case JoinStaff(leg, room):
             return _join("join_staff.xml", leg, links.of_leg(leg, "room"), room, links)
-        case BriefStaff(leg, briefing, seconds):
-            return _fill(
-                "brief.xml", say=spoken(briefing), seconds=_whole(seconds), action_url=links.of_leg(leg, "key")
-            )
-        case RecordCaller(say, seconds):
-            return _fill("record.xml", say=spoken(say), seconds=_whole(seconds), **_onward("recorded", links))
+        case RecordCaller(say, seconds, language):
+            told = {"say": spoken(say), "language": _tag(language)}
+            return _fill("record.xml", **told, seconds=_whole(seconds), **_onward("recorded", links))
         case ReferCaller(address, card):
-            return _fill("refer.xml", address=with_header(address, card), **_onward("refer", links))
+            return _fill("refer.xml", address=with_headers(address, card), **_onward("refer", links))
         case DialNumber(address, seconds, caller_id):
             return _dial(address, seconds, caller_id, links)
-        case HangUp(say):
-            return _fill("hangup.xml", say=spoken(say))
+        case HangUp(say, language):
+            return _fill("hangup.xml", say=spoken(say), language=_tag(language))
         case _:
             assert_never(document)
 
@@ -71,36 +95,74 @@ def ring_timeout(seconds: float) -> int:
     return max(5, round(seconds) - RING_EXTRA)
 
 
-def with_header(address: str, card: str) -> str:
-    """A SIP address that carries the card's name to the far end as `X-Card` (twilio.md 2.7)."""
+def with_headers(address: str, card: str) -> str:
+    """A SIP address that carries the card's id, and nothing else of the call, to the far end: as `X-Card`, and as
+    `User-to-User` in hex, the only coding that RFC 7433 has (twilio.md 2.7).
+    """
+    card = _FORBIDDEN.sub("", card)
     if not card:
         return address
-    return f"{address}{'&' if '?' in address else '?'}X-Card={quote(_FORBIDDEN.sub('', card), safe='')}"
+    headers = f"X-Card={quote(card, safe='')}&User-to-User={card.encode().hex()}%3Bencoding%3Dhex"
+    return f"{address}{'&' if '?' in address else '?'}{headers}"
 
 
-def _connect(stream: int, say: str, links: Links) -> str:
-    token = links.tokens.issue(links.call_id, str(stream), len(say) / LETTERS_A_SECOND)
+def _tag(language: str) -> str:
+    """What `<Say>` is told of its language; "" leaves it to the carrier, which speaks English."""
+    return LANGUAGES.get(language, "")
+
+
+def _connect(stream: int, say: str, language: str, links: Links) -> str:
     return _fill(
         "connect.xml",
         say=say,
+        language=_tag(language),
         call=links.call_id,
         stream=stream,
-        token=token,
+        token=links.token("media", str(stream), len(say) / LETTERS_A_SECOND),
         stream_url=links.socket("media"),
-        recovery_url=links.recovery,
+        recovery_url=links.recovery_of(stream),
     )
 
 
-def _join(template: str, leg: str, action_url: str, room: str, links: Links) -> str:
+def _join(template: str, leg: str, action_url: str, room: str, links: Links, **more: object) -> str:
     return _fill(
         template,
         call=links.call_id,
         leg=leg,
-        token=links.tokens.issue(links.call_id, leg),
+        token=links.token("transcript", leg),
         stream_url=links.socket("transcript"),
         action_url=action_url,
         conference_url=links.of_call("conference"),
         room=room,
+        **more,
+    )
+
+
+def _park(room: str, links: Links) -> str:
+    waits = {"wait_url": links.of_call("wait", room)}
+    return _join("park.xml", caller_leg(links.call_id), links.of_call("room", room), room, links, **waits)
+
+
+def _wait(say: str, language: str, seconds: int, links: Links) -> str:
+    told = {"say": say, "language": _tag(language)}
+    return _fill("wait.xml", **told, music_url=links.music(seconds), wait_url=links.wait_on(seconds))
+
+
+def _ask_key(say: str, seconds: float, language: str, action_url: str) -> str:
+    """A sentence that any key cuts short, and one key. No key in time goes to the same address."""
+    return _fill(
+        "ask_key.xml", say=spoken(say), language=_tag(language), seconds=_whole(seconds), action_url=action_url
+    )
+
+
+def _brief_by_agent(leg: str, links: Links) -> str:
+    return _fill(
+        "brief_by_agent.xml",
+        call=links.call_id,
+        leg=leg,
+        token=links.token("consult", leg),
+        stream_url=links.socket("consult"),
+        action_url=links.of_leg(leg, "returned"),
     )
 
 

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from flowengine.sandbox.agent.colleague import colleague, does_for, tells
 from flowengine.sandbox.agent.reading import (
     Brief,
     Choice,
@@ -19,7 +20,7 @@ from flowengine.sandbox.agent.reading import (
     wants_person,
 )
 from flowengine.sandbox.agent.tongues import spoken_in, told_to_speak, worded
-from flowengine.sandbox.agent.wording import ASKS, QUIET, answer_in, question_for, reported, reworded
+from flowengine.sandbox.agent.wording import ASKS, QUIET, answer_in, question_for, read_back, reported, reworded
 
 __all__ = ["Action", "Mind", "Say", "UseTool"]
 
@@ -59,6 +60,7 @@ _SYNONYMS = {
     "directions": "where direction find get",
     "parking": "park parking car lot garage",
 }
+_NO = re.compile(r"^\W*(?:no|nope|wrong|not quite|that's wrong)\b[,.]?\s*", re.I)
 _GENERIC = (
     "I'm happy to help. Could you tell me a little more?",
     "Of course. What would you like to know?",
@@ -81,6 +83,7 @@ class Mind:
 
     _to_ask: list[str] = field(default_factory=list)  # fields she was told to ask for, the first being asked now
     _form: _Form | None = None
+    _read: dict[str, str] = field(default_factory=dict)  # what was read back to the caller, by field
     _turn: str = ""
     _used: set[str] = field(default_factory=set)  # tools already called about this turn
     _turns: int = 0
@@ -94,8 +97,13 @@ class Mind:
         self._turns += 1
         if switch := _other_language(told, text):
             return switch
+        if tools := colleague(told):
+            wanted = does_for(tools, text)
+            return UseTool(*wanted) if wanted else Say(tells(told.prompt, text))
         if self._to_ask and (noter := _noter(told)):
             return UseTool(noter.name, {"field": self._to_ask[0], "value": answer_in(text)})
+        if self._read and (noter := _noter(told)) and _NO.search(text):
+            return UseTool(noter.name, {"field": _corrected(self._read, text), "value": answer_in(_NO.sub("", text))})
         return self._consider(told)
 
     def instruct(self, told: Brief, instructions: str) -> Action:
@@ -103,6 +111,10 @@ class Mind:
         return _in_language(told, self._instruct(told, instructions))
 
     def _instruct(self, told: Brief, instructions: str) -> Action:
+        self._read = read_back(instructions)
+        if self._read:
+            self._to_ask = []
+            return Say(f"I have {', '.join(self._read.values())}. Is that right?")
         if asked := _fields_to_ask(told, instructions):
             self._to_ask = asked
             return Say(question_for(asked[0]))
@@ -200,6 +212,15 @@ class Mind:
 
 
 # --- which tool is which --------------------------------------------------------------------------------------------
+
+
+def _corrected(read: Mapping[str, str], text: str) -> str:
+    """Which of the things read back a correction is about."""
+    signs = (("number", r"[0-9]{3}"), ("name", r"\b(?:name|called|spelled)\b"), ("", ""))
+    fits = (
+        name for sign, pattern in signs for name in reversed([*read]) if sign in name and re.search(pattern, text, re.I)
+    )
+    return next(fits)
 
 
 def _noter(told: Brief) -> Tool | None:

@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -45,6 +46,10 @@ class VoiceAgent:
         self._agents = agents or {}  # stored agents by id, their configuration in the shape of session.update
         self._world = World(behaviour or AgentBehaviour(), tuple(script), now, itertools.count(1))
         self._server: Server | None = None
+
+    def misbehave(self, *more: Misbehaviour) -> None:
+        """From now on, in sessions not begun yet, this too."""
+        self._world = replace(self._world, script=(*self._world.script, *more))
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
         options: dict[str, Any] = {"compression": None, "ping_interval": None, "max_size": 2**22}

@@ -6,7 +6,7 @@ import re
 
 from flowengine.sandbox.agent.reading import sentences
 
-__all__ = ["ASKS", "QUIET", "answer_in", "question_for", "reported", "reworded"]
+__all__ = ["ASKS", "QUIET", "answer_in", "question_for", "read_back", "reported", "reworded"]
 
 ASKS = re.compile(r"\b(?:ask\w*|find out|collect|request|need|get|obtain|missing)\b", re.I)
 QUIET = re.compile(
@@ -79,6 +79,16 @@ def _lowered(text: str) -> str:
     text = text.strip().rstrip(".!?")
     plain = re.match(r"(?:The|We|We're|A|An|It|Nobody|No|They|You|Your|There|Please|Our|All|Both|That|This)\b", text)
     return text[:1].lower() + text[1:] if plain else text
+
+
+_READ_BACK = re.compile(r"\bread (?:this|it|them) back\b.*?:\s+((?:[a-z ]+: .+?(?:; |$))+)$", re.I | re.S)
+
+
+def read_back(instructions: str) -> dict[str, str]:
+    """What she is told to read back, by field; empty when the instruction is another."""
+    found = _READ_BACK.search(instructions)
+    parts = (part.partition(": ") for part in found[1].split("; ")) if found else ()
+    return {name.strip().replace(" ", "_"): value.strip() for name, _, value in parts if value.strip()}
 
 
 _PERSONS = {"i'm": "they are", "i've": "they have", "i'd": "they would", "i'll": "they will", "i": "they", "am": "are",

@@ -1,6 +1,7 @@
 """The emulated Twilio: a carrier on loopback sockets, as strict as the vendor, and the people on its phones."""
 
 from flowengine.sandbox.carrier.behaviour import (
+    AnswerRefer,
     Behaviour,
     CutStream,
     Fault,
@@ -22,19 +23,21 @@ from flowengine.sandbox.carrier.party import (
     Pickup,
     Plays,
     Presses,
+    PressesAsked,
     Says,
     Turn,
     Until,
     Waits,
     caller,
-    staff,
 )
 from flowengine.sandbox.carrier.records import CallRecord, Recording, Referral, Warning
 from flowengine.sandbox.carrier.server import Carrier
+from flowengine.sandbox.carrier.staff import staff
 from flowengine.sandbox.carrier.webhooks import Request
 
 __all__ = [
-    "Act", "Behaviour", "CallRecord", "Carrier", "CutStream", "Fault", "HangsUp", "Interrupts", "Line", "LoseCallback",
-    "LoseFrame", "LoseKey", "LoseMark", "LoseStop", "Party", "Pickup", "Plays", "Presses", "Recording", "Referral",
-    "Request", "RestAnswers", "RestSilent", "Says", "Segment", "Turn", "Until", "Waits", "Warning", "caller", "staff",
+    "Act", "AnswerRefer", "Behaviour", "CallRecord", "Carrier", "CutStream", "Fault", "HangsUp", "Interrupts", "Line",
+    "LoseCallback", "LoseFrame", "LoseKey", "LoseMark", "LoseStop", "Party", "Pickup", "Plays", "Presses",
+    "PressesAsked", "Recording", "Referral", "Request", "RestAnswers", "RestSilent", "Says", "Segment", "Turn", "Until",
+    "Waits", "Warning", "caller", "staff",
 ]  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import struct
 from collections.abc import Mapping
 from dataclasses import replace
@@ -25,6 +26,7 @@ __all__ = ["Calls", "check_numbers", "decide_orders"]
 INLINE_LIMIT = 4000  # characters of `Twiml` (4.1)
 _OVERTAKEN = 4.0  # seconds at most that the answer to a creation is held back for its callbacks
 _OVERTAKING = 0.5  # seconds a redirect is later than our close, when the close is processed first
+_SENDABLE = re.compile(r"[0-9*#A-DwW]{0,32}").fullmatch
 _NOT_FOUND = "The requested resource {} was not found"
 
 
@@ -39,6 +41,8 @@ class Calls:
     async def create(self, request: web.Request, form: Form) -> web.Response:
         exchange = self.exchange
         check_numbers(exchange, form)
+        if not _SENDABLE(form.get("SendDigits", "")):
+            raise ApiError(400, 20422, "SendDigits takes up to 32 of 0-9, *, #, w and W")
         start = self._start(form)
         if start is None:
             raise ApiError(400, 21205, "Url parameter is required.")
@@ -75,18 +79,19 @@ class Calls:
             return
         if digits := form.get("SendDigits"):
             await HANDLERS["Play"](Interpreter(leg, HANDLERS), Verb("Play", {"digits": digits}), Document(()))
-        elif mode := form.get("MachineDetection"):
-            start = await self._detected(leg, form, mode, start)
+        elif form.get("MachineDetection"):
+            start = await self._detected(leg, form, start)
         await Interpreter(leg, HANDLERS).main(start)
 
-    async def _detected(self, leg: Leg, form: Form, mode: str, start: Goto | Inline) -> Goto | Inline:
+    async def _detected(self, leg: Leg, form: Form, start: Goto | Inline) -> Goto | Inline:
         """Asynchronous detection goes on beside the call; the other kind holds the document back (1.6)."""
+        mode, within = form["MachineDetection"], float(form.get("MachineDetectionTimeout", 30))
         if form.get("AsyncAmd") == "true":
             if url := form.get("AsyncAmdStatusCallback"):
                 method = form.get("AsyncAmdStatusCallbackMethod", "POST")
-                self.exchange.spawn(tell_verdict(leg, mode, url, method))
+                self.exchange.spawn(tell_verdict(leg, mode, url, method, within))
             return start
-        by, took = await detect(leg, mode)
+        by, took = await detect(leg, mode, within)
         more = (("AnsweredBy", by), ("MachineDetectionDuration", str(took)))
         return Goto(start.url, start.method, more) if isinstance(start, Goto) else start
 
@@ -232,10 +237,18 @@ def check_numbers(exchange: Exchange, form: Form) -> None:
         raise ApiError(400, 21211, f"The phone number you are attempting to call, {to}, is not valid.")
     if not from_:
         raise ApiError(400, 21213, "No 'From' number is specified")
-    shown = form.get("CallerId") or from_
-    tokens = {token for leg in exchange.legs.values() for name, token in leg.orders.more if name == "CallToken"}
-    if shown not in exchange.numbers and form.get("CallToken") not in tokens and is_phone(to):
+    if is_phone(to):
+        _check_shown(exchange, form.get("CallerId") or from_, form.get("CallToken", ""))
+
+
+def _check_shown(exchange: Exchange, shown: str, token: str) -> None:
+    """The number shown is ours, or that of the caller whose `CallToken` comes with it (1.1)."""
+    if shown in exchange.numbers:
+        return
+    if not token:
         raise ApiError(400, 21210, f"The source phone number provided, {shown}, is not yet verified for your account.")
+    if not exchange.takes_token(token, shown):
+        raise ApiError(400, 21212, f"The source phone number provided, {shown}, is not valid with this CallToken.")
 
 
 def decide_orders(form: Form) -> Orders:

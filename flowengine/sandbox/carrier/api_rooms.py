@@ -53,8 +53,7 @@ class Rooms:
         if form.get("Status") == "completed":
             room.end("conference-ended-via-api")
         if url := form.get("AnnounceUrl"):
-            for member in list(room.members):
-                self._announce(member, Goto(url, form.get("AnnounceMethod", "POST")))
+            self._announce_to_all(room, Goto(url, form.get("AnnounceMethod", "POST")))
         return ok(shapes.conference(room))
 
     def _room(self, request: web.Request) -> Room:
@@ -130,6 +129,20 @@ class Rooms:
 
     def _announce(self, member: Member, goto: Goto) -> None:
         self.exchange.spawn(self._announced(member, goto))
+
+    def _announce_to_all(self, room: Room, goto: Goto) -> None:
+        """Whether the carrier asks once or for each member is written nowhere, nor what it sends with it."""
+        about = (("ConferenceSid", room.sid), ("FriendlyName", room.name))
+        goto = Goto(goto.url, goto.method, about)
+        if self.exchange.behaviour.announcement_per_member:
+            for member in list(room.members):
+                self._announce(member, goto)
+        elif room.members:
+            self.exchange.spawn(self._announced_to_all(room, room.members[0], goto))
+
+    async def _announced_to_all(self, room: Room, asking: Member, goto: Goto) -> None:
+        done = await self._played(asking, room.announcement, goto)
+        room.tell_about("announcement-end" if done else "announcement-fail", None, ("AnnounceUrl", goto.url))
 
     async def _announced(self, member: Member, goto: Goto) -> None:
         done = await self._played(member, member.announcement, goto)

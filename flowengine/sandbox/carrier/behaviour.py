@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 __all__ = [
+    "AnswerRefer",
     "Behaviour",
     "CutStream",
     "Fault",
@@ -43,6 +44,11 @@ class Behaviour:
     inband_tones: bool = False  # a key press is heard on the inbound audio as well (3.1)
     bad_message_ends_stream: bool = False  # 31951 closes the stream instead of skipping the message (3.2)
     refer_answer: int = 202  # what a SIP caller's equipment answers to REFER (2.7)
+    refer_busy_fails: bool = False  # a busy target is told as `failed` (2.7)
+    refer_refusal_named: bool = True  # a refused REFER is told as `failed`; else without `ReferCallStatus` (2.7)
+    refer_notified: bool = True  # the caller's equipment tells what came of it; else no `ReferCallStatus` (2.7)
+    announcement_per_member: bool = False  # `AnnounceUrl` of a room is asked for each member, not once (4.2)
+    call_token_once: bool = False  # a `CallToken` is good for one call only (4.1)
     calls_per_second: float = 1.0  # legs created by REST; the rest waits (4.4)
     rest_seconds: float = 0.1  # a REST answer takes (4.6)
     redirect_seconds: float = 0.05  # after the REST answer until a redirect is executed (4.1)
@@ -117,6 +123,14 @@ class RestSilent:
 
 
 @dataclass(frozen=True, slots=True)
+class AnswerRefer:
+    """The `nth` REFER (None: each) is answered with this by the caller's equipment."""
+
+    sip: int = 405
+    nth: int | None = 1
+
+
+@dataclass(frozen=True, slots=True)
 class CutStream:
     """The connection of the `nth` media stream (from 1) breaks `after` seconds, without `stop` or a close handshake."""
 
@@ -124,4 +138,4 @@ class CutStream:
     nth: int = 1
 
 
-Fault = LoseFrame | LoseMark | LoseKey | LoseCallback | LoseStop | RestAnswers | RestSilent | CutStream
+Fault = LoseFrame | LoseMark | LoseKey | LoseCallback | LoseStop | RestAnswers | RestSilent | AnswerRefer | CutStream

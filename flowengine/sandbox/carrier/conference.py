@@ -92,12 +92,12 @@ class Member:
         return all(frame == SILENCE for frame in self._late)
 
     def frame(self) -> bytes:
-        announced = self.announcement.frame()
+        announced = [self.announcement.frame(), self.room.announced]
         if self.hold:
             return self.held.frame()
         if not self.room.running or self.room.waits_again:
-            return mix([self.wait.frame(), announced])
-        return mix([*self.room.voices(self), announced])
+            return mix([self.wait.frame(), *announced])
+        return mix([*self.room.voices(self), *announced])
 
     def leave(self, reason: str) -> None:
         """Ask the leg to go; its document notices."""
@@ -129,6 +129,8 @@ class Room:
     _sequence: int = 0
     _entered: bool = False
     _going: list[Member] = field(default_factory=list)  # left, but their last words are still on the way
+    announcement: Player = field(default_factory=Player)  # to everybody at once
+    announced: bytes = SILENCE  # of it, this tick
     _beeps: Player = field(default_factory=Player)
     _beep: bytes = SILENCE
     _tasks: set[asyncio.Task[None]] = field(default_factory=set)
@@ -154,7 +156,7 @@ class Room:
         for member in self._going:
             member.speak(SILENCE)
         self._going = [m for m in self._going if not m.drained]
-        self._beep = self._beeps.frame()
+        self._beep, self.announced = self._beeps.frame(), self.announcement.frame()
 
     def voices(self, listener: Member) -> list[bytes]:
         """What the others say to this one."""

@@ -14,9 +14,10 @@ from flowengine.sandbox.carrier.conference import Room
 from flowengine.sandbox.carrier.faults import Faults
 from flowengine.sandbox.carrier.leg import Leg, Orders
 from flowengine.sandbox.carrier.media import MediaStream, StreamInfo
-from flowengine.sandbox.carrier.party import Party, nobody
+from flowengine.sandbox.carrier.party import Party
 from flowengine.sandbox.carrier.records import CallRecord, Recording, Referral, Warning
 from flowengine.sandbox.carrier.sids import Sids, rfc2822
+from flowengine.sandbox.carrier.staff import nobody
 from flowengine.sandbox.carrier.webhooks import Form, Router, Webhooks, sign
 
 if TYPE_CHECKING:
@@ -73,6 +74,7 @@ class Exchange:
         self._busy = asyncio.Event()
         self._next_slot = 0.0
         self._utterances = 0
+        self._spent: set[str] = set()  # call tokens that will not be taken again
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop:
@@ -159,6 +161,7 @@ class Exchange:
             for key in turn.keys:
                 leg.press(key)
             if turn.hangs_up:
+                leg.record.hung_up = not leg.record.over
                 leg.end("completed")
         if not live:
             self._busy.clear()
@@ -229,6 +232,15 @@ class Exchange:
         else:
             leg.end("no-answer", 487)
         return answered and not leg.record.over
+
+    def takes_token(self, token: str, shown: str) -> bool:
+        """Whether `token` came with a call from `shown` that is still there."""
+        legs = (leg for leg in self.legs.values() if ("CallToken", token) in leg.orders.more)
+        leg = next(legs, None)
+        good = leg is not None and not leg.record.over and leg.record.from_ == shown and token not in self._spent
+        if good and self.behaviour.call_token_once:
+            self._spent.add(token)
+        return good
 
     # ---- rooms and streams
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Sequence
+from typing import TypeVar
 
 from flowengine.sandbox.carrier.behaviour import (
+    AnswerRefer,
     CutStream,
     Fault,
     LoseCallback,
@@ -19,6 +21,8 @@ from flowengine.sandbox.carrier.behaviour import (
 from flowengine.sandbox.speech import FRAME, SILENCE, Word, find_words
 
 __all__ = ["Faults", "phrase_at"]
+
+_Counted = TypeVar("_Counted", RestAnswers, AnswerRefer, CutStream)
 
 
 class Faults:
@@ -43,16 +47,21 @@ class Faults:
 
     def rest_error(self, method: str, path: str) -> RestAnswers | None:
         matching = [f for f in self._faults if isinstance(f, RestAnswers) and f.path in path and f.method == method]
-        return next((f for f in matching if self._is_nth(f, f.nth)), None)
+        return self._first(matching)
 
     def rest_silent(self, method: str, path: str) -> bool:
         matching = [f for f in self._faults if isinstance(f, RestSilent) and f.path in path and f.method == method]
         return self._any((f, f.nth) for f in matching)
 
+    def refer_answer(self) -> int | None:
+        """What the REFER made now is answered with; None for what the behaviour says."""
+        due = self._first([f for f in self._faults if isinstance(f, AnswerRefer)])
+        return due.sip if due else None
+
     def cut_after(self) -> float | None:
         """Seconds after which the stream that opens now breaks; None for never."""
-        cuts = [f for f in self._faults if isinstance(f, CutStream)]
-        return next((f.after for f in cuts if self._is_nth(f, f.nth)), None)
+        due = self._first([f for f in self._faults if isinstance(f, CutStream)])
+        return due.after if due else None
 
     def frames_to_lose(self, leg: str, direction: str) -> list[LoseFrame]:
         """The frame losses still to come on this side of this leg."""
@@ -82,6 +91,11 @@ class Faults:
     def _any(self, counted: Iterable[tuple[Fault, int | None]]) -> bool:
         """Whether one of these happens now. Each of them counts this occasion."""
         return sum(self._is_nth(fault, nth) for fault, nth in counted) > 0
+
+    def _first(self, faults: Sequence[_Counted]) -> _Counted | None:
+        """The first of these that happens now; all of them count this occasion."""
+        due = [fault for fault in faults if self._is_nth(fault, fault.nth)]
+        return due[0] if due else None
 
     def _is_nth(self, fault: Fault, nth: int | None) -> bool:
         self._seen[fault] += 1

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from functools import cache
+
+from flowengine.sandbox.carrier.tones import KEYS, key_tone
 from flowengine.sandbox.speech import FRAME, RATE, Ear, Word, is_voiced
 
 __all__ = ["FRAME_SECONDS", "Hearing"]
@@ -10,11 +13,18 @@ FRAME_SECONDS = FRAME / RATE
 _LONGEST_WORD = 1.3  # seconds; sound without a finished word for that long is not speech
 
 
+@cache
+def _tones() -> dict[bytes, str]:
+    """How each key begins to sound."""
+    return {key_tone(key)[:FRAME]: key for key in KEYS}
+
+
 class Hearing:
     """One person's ear during one call. Times are seconds since the line was opened to her."""
 
     def __init__(self) -> None:
         self.words: list[Word] = []
+        self.digits = ""  # the keys whose tones she has heard
         self.joined = False  # whether she and somebody else are in the same room
         self._ear = Ear()
         self._frames = 0
@@ -33,6 +43,7 @@ class Hearing:
     def hear(self, frame: bytes, joined: bool) -> None:
         self._frames += 1
         self.words += self._ear.feed(frame)
+        self.digits += _tones().get(bytes(frame), "")
         if is_voiced(frame):
             self._voiced_at = self.now
         if joined and not self.joined:
@@ -48,9 +59,9 @@ class Hearing:
         quiet = self.now - self._voiced_at >= patience
         return quiet or self.now - self.last_word_at >= max(patience, _LONGEST_WORD)
 
-    def text_since(self, index: int, speaker: str | None = None) -> str:
-        """The words from `index` on, casefolded, joined by spaces."""
-        return " ".join(w.text for w in self.words[index:] if speaker in (None, w.speaker)).casefold()
+    def text_since(self, index: int, *speakers: str) -> str:
+        """The words from `index` on, of anybody or of these, casefolded, joined by spaces."""
+        return " ".join(w.text for w in self.words[index:] if not speakers or w.speaker in speakers).casefold()
 
     def speaking_since(self, moment: float) -> float | None:
         """When the first word that ended after `moment` began; None when there is none."""

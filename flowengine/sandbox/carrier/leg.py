@@ -67,6 +67,7 @@ class Leg:
         self.away = False  # a SIP caller who was referred elsewhere: nobody at this end any more
         self._line: Line | None = None
         self._heard = SILENCE
+        self._deaf = False  # a machine that plays its greeting
         self._tone = b""  # what is left of a key's sound
         self._sequence = 0
         self._limit: asyncio.TimerHandle | None = None
@@ -154,7 +155,7 @@ class Leg:
         """What the party does after what it heard last."""
         assert self._line is not None
         turn = Turn() if self.away else self._line.turn(self._heard, self.source.joined)
-        self.said = turn.audio
+        self.said, self._deaf = turn.audio, turn.deaf
         if turn.keys and self.exchange.behaviour.inband_tones:
             self._tone = key_tone(turn.keys[0])
         if self._tone:
@@ -165,6 +166,8 @@ class Leg:
         """What the carrier plays to the party, and what everybody who copies this leg gets of these 20 ms."""
         self._heard = heard = self.source.frame()
         self.record.heard_audio += heard
+        if self._deaf:
+            self.record.kept_from = len(self.record.heard_audio)
         self.record.spoken_audio += self.said
         for stream in self.streams:
             stream.push(self.said, heard)

@@ -5,24 +5,22 @@ A party is a script. Carried on a leg it gets each 20 ms frame it hears and yiel
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from flowengine.sandbox.carrier.hearing import Hearing
-from flowengine.sandbox.carrier.tones import beep
 from flowengine.sandbox.speech import FRAME, SILENCE, speak
 
 __all__ = [
-    "Act", "HangsUp", "Interrupts", "Line", "Outcome", "Party", "Pickup", "Plays", "Presses", "Says", "Turn", "Until",
-    "Waits", "caller", "nobody", "staff",
+    "Act", "HangsUp", "Interrupts", "Line", "Outcome", "Party", "Person", "Phone", "Pickup", "Plays", "Presses",
+    "PressesAsked", "Says", "Script", "Turn", "Until", "Waits", "caller",
 ]  # fmt: skip
 
 CEILING = 12.0  # seconds of nobody speaking after which a person speaks anyway
 PRESS_AFTER = 0.4  # seconds from "press one" to the key
-LIFTS = 0.2  # seconds from picking up to the first word
-SETTLES = 1.0  # seconds in the room before the person who accepted speaks
-VOICEMAIL = "You have reached my voicemail. Please leave a message after the tone."
+ASKS_KEY = re.compile(r"\b(?:press|pulse|appuyez|dr\u00fccken|prema|pressione)\b")
 
 Outcome = Literal["accepts", "no answer", "busy", "declined", "voicemail", "fails"]
 Tamper = Callable[[bytes], bytes]  # what a fault does to an utterance on its way into the network
@@ -54,6 +52,13 @@ class Presses:
 
 
 @dataclass(frozen=True, slots=True)
+class PressesAsked:
+    """Presses the key once a notice has asked for one."""
+
+    key: str
+
+
+@dataclass(frozen=True, slots=True)
 class Waits:
     seconds: float
 
@@ -81,7 +86,7 @@ class Until:
     within: float = 60.0
 
 
-Act = Says | Plays | Presses | Waits | Interrupts | HangsUp | Until
+Act = Says | Plays | Presses | PressesAsked | Waits | Interrupts | HangsUp | Until
 
 
 # ---- what the carrier sees of a person -------------------------------------------------------------------------------
@@ -89,11 +94,14 @@ Act = Says | Plays | Presses | Waits | Interrupts | HangsUp | Until
 
 @dataclass(frozen=True, slots=True)
 class Turn:
-    """20 ms of a person: a frame of sound, the keys pressed, and whether she puts the phone down after it."""
+    """20 ms of a person: a frame of sound, the keys pressed, and whether she puts the phone down after it. `deaf`: a
+    machine that plays its greeting keeps nothing of what it hears.
+    """
 
     audio: bytes = SILENCE
     keys: str = ""
     hangs_up: bool = False
+    deaf: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +110,8 @@ class Pickup:
 
     outcome: Literal["answers", "busy", "rings", "fails"]
     after: float = 0.0
-    machine: bool = False  # an answering machine answers
+    machine: bool = False  # an answering machine or a menu answers
+    greets_for: float = 0.0  # seconds until a machine has greeted and beeped
 
 
 class Line(Protocol):
@@ -118,11 +127,11 @@ class Party(Protocol):
         """Take the phone: the same script from its beginning, each time."""
 
 
-Script = Callable[["_Person"], Iterator[Turn]]
+Script = Callable[["Person"], Iterator[Turn]]
 
 
 @dataclass(frozen=True, slots=True)
-class _Phone:
+class Phone:
     """A phone and the script of who answers it."""
 
     pickup: Pickup
@@ -131,16 +140,17 @@ class _Phone:
     hangs_up_after: float | None = None
 
     def pick_up(self, first_utterance: int, tamper: Tamper) -> Line:
-        return _Person(self, first_utterance, tamper)
+        return Person(self, first_utterance, tamper)
 
 
 # ---- a person during one call ----------------------------------------------------------------------------------------
 
 
-class _Person:
-    def __init__(self, phone: _Phone, first_utterance: int, tamper: Tamper) -> None:
+class Person:
+    def __init__(self, phone: Phone, first_utterance: int, tamper: Tamper) -> None:
         self.ear = Hearing()
         self._phone, self._utterance, self._tamper = phone, first_utterance, tamper
+        self.pressed = ""
         self.done_at = 0.0  # when her last act ended
         self._listens_from = 0  # the first word she heard since her last act began
         self._life = phone.script(self)
@@ -187,6 +197,17 @@ class _Person:
         yield from self.waits(lambda: self.ear.now >= until or wanted in self.ear.text_since(self._listens_from))
         self._listens_from = len(self.ear.words)
 
+    def hears_from_now(self) -> None:
+        """What was said before was said to somebody else."""
+        self._listens_from, self.done_at = len(self.ear.words), self.ear.now
+
+    def until(self, doing: Iterator[Turn], over: Callable[[], bool]) -> Generator[Turn]:
+        """Breaks off what she does once it is `over`."""
+        for turn in doing:
+            yield turn
+            if over():
+                return
+
     def says(self, text: str) -> Generator[Turn]:
         self._utterance += 1
         yield from self.plays(speak(text, self._phone.speaker, self._utterance))
@@ -200,6 +221,7 @@ class _Person:
 
     def presses(self, key: str) -> Generator[Turn]:
         self._listens_from = len(self.ear.words)
+        self.pressed += key
         yield Turn(keys=key)
         self.done_at = self.ear.now
 
@@ -213,6 +235,10 @@ class _Person:
                 yield from self.plays(audio)
             case Presses(key):
                 yield from self.presses(key)
+            case PressesAsked(key):
+                yield from self.waits(self.asked_to_press)
+                yield from self.pauses(PRESS_AFTER)
+                yield from self.presses(key)
             case Waits(seconds):
                 yield from self.pauses(seconds)
             case Interrupts(text, after):
@@ -224,92 +250,21 @@ class _Person:
                 yield from self.pauses(after)
                 yield Turn(hangs_up=True)
 
-    def asked_to_press(self) -> bool:
-        """Whether a notice since her last act asked for a key, and has finished asking."""
-        return "press" in self.ear.text_since(self._listens_from, "notice") and self.ear.sentence_over()
+    def asked_to_press(self, *by: str) -> bool:
+        """Whether a notice, or somebody else in `by`, asked for a key since her last act, and has finished asking."""
+        asked = ASKS_KEY.search(self.ear.text_since(self._listens_from, "notice", *by))
+        return bool(asked) and self.ear.sentence_over()
 
 
-# ---- the scripts -----------------------------------------------------------------------------------------------------
+# ---- a caller --------------------------------------------------------------------------------------------------------
 
 
 def caller(acts: Sequence[Act], *, patience: float = 0.7, stays: float = 60.0) -> Party:
     """Somebody who rings up. After her last act she listens until she is hung up on, at most `stays` seconds."""
 
-    def script(person: _Person) -> Iterator[Turn]:
+    def script(person: Person) -> Iterator[Turn]:
         for act in acts:
             yield from person.does(act, patience)
         yield from person.pauses(stays)
 
-    return _Phone(Pickup("answers"), "caller", script)
-
-
-def staff(
-    outcome: Outcome = "accepts",
-    *,
-    after: float = 4.0,
-    acts: Sequence[Act] = (),
-    key: str | None = None,
-    hello: bool = True,
-    hangs_up_after: float | None = None,
-    patience: float = 0.7,
-    stays: float = 60.0,
-) -> Party:
-    """A phone at work. It rings `after` seconds before it is picked up (refused at once when busy).
-
-    accepts: presses `key` ("1") when asked to, and does `acts` once somebody is in the room with her. declined: presses
-    `key` ("2"). voicemail: a greeting, a beep, and silence. `hangs_up_after`: seconds after picking up, come what may.
-    """
-
-    def accepts(person: _Person) -> Iterator[Turn]:
-        ear = person.ear
-        yield from _answers(person, hello, key or "1", lambda: ear.joined or ear.now >= stays)
-        if not ear.joined:
-            return
-        yield from person.waits(lambda: ear.now >= ear.joined_at + SETTLES and ear.free_for(SETTLES))
-        for n, act in enumerate(acts):
-            if n == 0 and isinstance(act, Says):  # the one who accepted speaks first
-                act = replace(act, wait=False)
-            yield from person.does(act, patience)
-        yield from person.pauses(stays)
-
-    def declines(person: _Person) -> Iterator[Turn]:
-        until = stays
-        yield from _answers(person, hello, key or "2", lambda: person.ear.now >= until)
-
-    def machine(person: _Person) -> Iterator[Turn]:
-        yield from person.says(VOICEMAIL)
-        yield from person.plays(beep())
-        yield from person.pauses(stays)
-
-    script = {"declined": declines, "voicemail": machine}.get(outcome, accepts)
-    return _Phone(_pickup(outcome, after), "staff", script, hangs_up_after)
-
-
-def _pickup(outcome: Outcome, after: float) -> Pickup:
-    match outcome:
-        case "no answer":
-            return Pickup("rings")
-        case "busy" | "fails":
-            return Pickup(outcome)
-        case "voicemail":
-            return Pickup("answers", after, machine=True)
-        case _:
-            return Pickup("answers", after)
-
-
-def _answers(person: _Person, hello: bool, key: str, over: Callable[[], bool]) -> Iterator[Turn]:
-    """Picks up, listens, and presses `key` each time she is asked to, until `over`."""
-    yield from person.pauses(LIFTS)
-    if hello and not person.ear.joined:
-        yield from person.says("Hello?")
-    while not over():
-        if person.asked_to_press():
-            yield from person.pauses(PRESS_AFTER)
-            yield from person.presses(key)
-        else:
-            yield Turn()
-
-
-def nobody() -> Party:
-    """A phone that nobody answers."""
-    return staff("no answer")
+    return Phone(Pickup("answers"), "caller", script)

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from flowengine.sandbox.carrier.heard import Segment, segments
+from flowengine.sandbox.speech import FRAME, RATE, SILENCE
 
 __all__ = ["TERMINAL", "CallRecord", "Recording", "Referral", "Warning"]
 
@@ -30,9 +31,11 @@ class CallRecord:
     ended: datetime | None = None
     updated: datetime | None = None
     answered_by: str | None = None
+    hung_up: bool = False  # the party put the phone down, rather than we
     queue_time: int = 0  # ms
     heard_audio: bytearray = field(default_factory=bytearray)  # what the carrier played into this ear since the answer
     spoken_audio: bytearray = field(default_factory=bytearray)  # what this party said meanwhile; as long
+    kept_from: int = 0  # bytes of `heard_audio` a machine played its greeting over, so that it kept nothing of them
     keys: list[tuple[float, str]] = field(default_factory=list)  # loop time and key
     _segments: tuple[int, list[Segment]] = (-1, [])
 
@@ -42,9 +45,14 @@ class CallRecord:
 
     @property
     def heard(self) -> list[Segment]:
-        """What this party heard, measured from the audio; the segments tile the leg from its answer to its end."""
+        """What this party heard, measured from the audio; the segments tile the leg from its answer to its end. Of a
+        machine: what it recorded.
+        """
         if self._segments[0] != len(self.heard_audio):
-            self._segments = len(self.heard_audio), segments(self.heard_audio, self.spoken_audio)
+            kept = SILENCE * (self.kept_from // FRAME) + self.heard_audio[self.kept_from :]
+            began, over = self.answered_at or 0.0, len(kept) / RATE
+            acts = [*(at - began for at, _ in self.keys), *([over] if self.hung_up else [])]
+            self._segments = len(kept), segments(kept, self.spoken_audio, acts)
         return self._segments[1]
 
     @property

@@ -7,10 +7,10 @@ from functools import cache
 
 from flowengine.sandbox.speech import FRAME, RATE, SILENCE
 
-__all__ = ["beep", "key_tone", "loop", "ringback", "wait_music"]
+__all__ = ["KEYS", "beep", "key_tone", "loop", "ringback", "wait_music"]
 
 _ROWS, _COLUMNS = (697, 770, 852, 941), (1209, 1336, 1477, 1633)
-_KEYS = "123A456B789C*0#D"
+KEYS = "123A456B789C*0#D"
 _TUNE = (392, 494, 587, 784, 587, 494, 440, 523, 659, 880, 659, 523)  # Hz, a broken chord and the next one
 
 
@@ -32,7 +32,7 @@ def tone(hertz: tuple[int, ...], seconds: float, level: int = 3000) -> bytes:
 
 def key_tone(key: str) -> bytes:
     """The two tones of a telephone key, 100 ms."""
-    row, column = divmod(_KEYS.index(key), 4)
+    row, column = divmod(KEYS.index(key), 4)
     return tone((_ROWS[row], _COLUMNS[column]), 0.1)
 
 

@@ -231,6 +231,7 @@ async def do_stop(on: Interpreter, verb: Verb, _: Document) -> Outcome:
 # ---- Refer (2.7) -----------------------------------------------------------------------------------------------------
 
 _NOTIFIED = {"busy": ("busy", 486), "fails": ("failed", 404), "rings": ("no-answer", 487)}
+_NO_NOTICE = 5.0  # seconds after which the carrier stops waiting to be told (how long is not documented)
 
 
 async def do_refer(on: Interpreter, verb: Verb, document: Document) -> Outcome:
@@ -239,18 +240,35 @@ async def do_refer(on: Interpreter, verb: Verb, document: Document) -> Outcome:
     if not leg.sip or not nouns:
         exchange.warn(13801, leg.sid, "<Refer> is for SIP legs only")
         return None
-    target, answer = nouns[0].text, exchange.behaviour.refer_answer
+    target, answer = nouns[0].text, exchange.faults.refer_answer() or exchange.behaviour.refer_answer
     if answer != 202:
         exchange.referrals.append(Referral(leg.sid, target, "failed", answer, None))
-        return on.action(verb, document, ("ReferCallStatus", "failed"), ("ReferSipResponseCode", str(answer)))
-    with cancelled_by_hang_up(leg, lambda: exchange.referrals.append(Referral(leg.sid, target, "canceled", 202, 180))):
+        named = [("ReferCallStatus", "failed")] if exchange.behaviour.refer_refusal_named else []
+        return on.action(verb, document, *named, ("ReferSipResponseCode", str(answer)))
+
+    def gone() -> None:
+        exchange.referrals.append(Referral(leg.sid, target, "canceled", 202, 180))
+        fields = [("ReferCallStatus", "canceled"), ("ReferSipResponseCode", "202"), ("NotifySipResponseCode", "180")]
+        if goto := on.action(verb, document, *fields):
+            exchange.spawn(requested(leg, goto))
+
+    with cancelled_by_hang_up(leg, gone):
         status, code = await _referred(on, target)
+        if not exchange.behaviour.refer_notified:
+            await asyncio.sleep(_NO_NOTICE)
     exchange.referrals.append(Referral(leg.sid, target, status, 202, code))
     if status == "in-progress":
         leg.away = True
         exchange.loop.call_later(exchange.behaviour.referred_leg_stays, leg.end, "completed")
-    fields = [("ReferCallStatus", status), ("ReferSipResponseCode", "202"), ("NotifySipResponseCode", str(code))]
-    return on.action(verb, document, *fields)
+    return on.action(verb, document, *_notice(on, status, code))
+
+
+def _notice(on: Interpreter, status: str, code: int) -> list[tuple[str, str]]:
+    """What `action` is told of a REFER that was taken."""
+    if not on.exchange.behaviour.refer_notified:
+        return [("ReferSipResponseCode", "202")]
+    told = "failed" if status == "busy" and on.exchange.behaviour.refer_busy_fails else status
+    return [("ReferCallStatus", told), ("ReferSipResponseCode", "202"), ("NotifySipResponseCode", str(code))]
 
 
 async def _referred(on: Interpreter, target: str) -> tuple[str, int]:

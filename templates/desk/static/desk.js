@@ -260,6 +260,8 @@ function followHandoff(page) {
   function showCard(view) {
     card.dataset.tone = view.tone;
     fill(card, view);
+    byId("recording").hidden = !view.recording;
+    if (view.recording) byId("recording").firstElementChild.href = view.recording;
     byId("tried").hidden = view.people.length === 0;
     const people = view.people.map((person) => {
       const item = make("li", "", person.took ? "took" : "");

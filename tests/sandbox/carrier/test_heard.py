@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from flowengine.sandbox.carrier.heard import segments
 from flowengine.sandbox.carrier.tones import wait_music
-from flowengine.sandbox.speech import FRAME, SILENCE, mix, murmur, speak
+from flowengine.sandbox.speech import FRAME, SILENCE, find_words, mix, murmur, speak
 
 HI, BYE = speak("Hi, how are you?", "agent", 1), speak("Goodbye then.", "staff", 1)
 QUIET = SILENCE * 50
@@ -89,3 +89,41 @@ def test_segments_always_tile(heard: list[str], spoken: list[str]) -> None:
         assert segment.seconds > 0
         at += segment.seconds
     assert abs(at - length / 8000) < 1e-6
+
+
+# ---- what was broken off ---------------------------------------------------------------------------------------------
+
+
+def clipped(heard: bytes, spoken: bytes = b"", acts: tuple[float, ...] = ()) -> list[str]:
+    return [s.what for s in segments(heard, spoken.ljust(len(heard), b"\xff"), acts) if s.clipped]
+
+
+CUT = HI[: len(HI) * 2 // 3 // FRAME * FRAME]
+
+
+def test_a_sentence_heard_whole_is_not_clipped_even_when_it_is_said_again() -> None:
+    assert clipped(QUIET + HI + HI + QUIET + HI) == []
+    assert kinds(HI + HI) == [("agent", "Hi, how are you?")] * 2
+
+
+def test_a_sentence_without_its_end_its_beginning_or_its_middle_is_clipped() -> None:
+    frames = [HI[at : at + FRAME] for at in range(0, len(HI), FRAME)]
+    middle = b"".join(SILENCE if n == len(frames) // 2 else f for n, f in enumerate(frames))
+    for damaged in (CUT, HI[len(HI) // 2 // FRAME * FRAME :], middle):
+        assert clipped(QUIET + damaged + QUIET) == ["agent"]
+
+
+def test_who_speaks_presses_a_key_or_hangs_up_breaks_it_off_herself() -> None:
+    own = speak("Wait.", "caller", 1)
+    until = len(QUIET + CUT)
+    assert clipped(QUIET + CUT + QUIET * 3, SILENCE * (until // FRAME - 20) + own) == []
+    assert clipped(QUIET + CUT + QUIET * 3, SILENCE * (until // FRAME + 60) + own) == ["agent"], "long after it"
+    assert clipped(QUIET + CUT + QUIET, acts=(until / 8000 - 0.2,)) == []
+    assert clipped(QUIET + CUT + QUIET, acts=(0.1,)) == ["agent"]
+
+
+def test_a_sentence_that_goes_on_after_another_voice_is_whole() -> None:
+    words = find_words(HI)
+    at = words[1].end
+    assert clipped(HI[:at] + BYE + HI[at:]) == []
+    assert clipped(HI[:at] + BYE + HI[words[2].end :]) == ["agent", "agent"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import pytest
 
@@ -13,6 +14,7 @@ from flowengine.sandbox.carrier import (
     Party,
     Plays,
     Presses,
+    PressesAsked,
     Says,
     Turn,
     Until,
@@ -124,7 +126,7 @@ def test_she_plays_a_recording_and_stays_on_the_line() -> None:
     assert stage.hung_up_at == pytest.approx(stage.said.find(recording) / 8000 + 6.0, abs=0.2)
 
 
-PROMPT = speak("Call from Maria Lopez. Press one to take the call.", "notice", 9)
+PROMPT = speak("Call from Maria Lopez. Press one to accept.", "notice", 9)
 
 
 def test_who_accepts_presses_one_after_the_prompt_and_speaks_in_the_room() -> None:
@@ -172,3 +174,67 @@ def test_a_phone_can_be_picked_up_again() -> None:
 def test_somebody_hangs_up_come_what_may() -> None:
     stage = Stage(staff(hangs_up_after=2.0), [(1.0, PROMPT)], 99).run(20)
     assert stage.hung_up_at == pytest.approx(2.0, abs=0.05)
+
+
+# ---- what staff do before they are in the room -----------------------------------------------------------------------
+
+AGAIN = speak("Press one to accept, or two if you cannot.", "notice", 10)
+PULSE = speak("Pulse uno para atender la llamada.", "notice", 11)
+
+
+def alone(heard: Heard, seconds: float = 25.0, **given: Any) -> Stage:
+    """Somebody at work who never gets into a room."""
+    return Stage(staff(**{"hello": False, **given}), heard, joined_at=99).run(seconds)
+
+
+def test_keys_of_their_own_are_pressed_one_for_each_question() -> None:
+    stage = alone([(1.0, PROMPT), (9.0, AGAIN)], before=[PressesAsked("7"), PressesAsked("1")], key="")
+    (first, seven), (second, one) = stage.keys
+    assert (seven, one) == ("7", "1")
+    assert first == pytest.approx(1.0 + len(PROMPT) / 8000 + 0.4, abs=0.1)
+    assert second == pytest.approx(9.0 + len(AGAIN) / 8000 + 0.4, abs=0.1)
+
+
+def test_somebody_may_never_press_a_key_and_somebody_at_once() -> None:
+    assert alone([(1.0, PROMPT)], key="").keys == []
+    stage = alone([(1.0, PROMPT)], before=[Until("Maria"), Presses("1")], key="")
+    assert stage.keys[0][0] < 1.0 + len(PROMPT) / 8000
+
+
+def test_a_key_is_asked_for_in_spanish_as_well() -> None:
+    assert [key for _, key in alone([(1.0, PULSE)]).keys] == ["1"]
+
+
+def test_who_declines_with_a_key_puts_the_phone_down_and_who_says_why_stays() -> None:
+    stage = alone([(1.0, PROMPT), (6.5, AGAIN)], outcome="declined")
+    assert [key for _, key in stage.keys] == ["2"]
+    assert stage.hung_up_at == pytest.approx(stage.keys[0][0] + 2.5, abs=0.1)
+    talks = alone(
+        [(1.0, PROMPT), (6.5, AGAIN)], outcome="declined", before=[PressesAsked("2"), PressesAsked("1")], key=""
+    )
+    assert [key for _, key in talks.keys] == ["2", "1"]
+    assert talks.hung_up_at is None
+
+
+def test_somebody_asks_and_answers_before_they_meet_and_then_talks() -> None:
+    answer = speak("A crown fell out.", "agent", 12)
+    asks = [Says("What is it about?"), Says("Put them through.")]
+    briefing = speak("Maria Lopez. Shall I put them through?", "agent", 9)
+    party = staff(before=asks, acts=[Says("Hello Maria.")])
+    stage = Stage(party, [(1.5, briefing), (8.0, answer)], joined_at=16.0).run(25)
+    said = " ".join(text for _, text in stage.words())
+    assert said == "Hello? What is it about? Put them through. Hello Maria."
+    assert stage.keys == []
+    hello = next(at for at, text in stage.words() if text == "Hello")
+    assert hello == pytest.approx(17.0, abs=0.2)
+
+
+def test_a_machine_is_deaf_while_it_greets_and_its_greeting_may_be_long() -> None:
+    greeting = "You have reached Dana. " * 12
+    party = staff("voicemail", after=1.0, greeting=greeting)
+    line = party.pick_up(1, bytes)
+    deaf = [line.turn(SILENCE, False).deaf for _ in range(1500)]
+    assert party.pickup.after == 1.0
+    assert deaf.index(False) * 0.02 == pytest.approx(party.pickup.greets_for, abs=0.1)
+    assert 15 < party.pickup.greets_for < 25
+    assert True not in deaf[deaf.index(False) :]
