@@ -11,6 +11,7 @@ from flowengine.call.card import values
 from flowengine.call.commands import (
     Answer,
     CheckCaller,
+    CheckRoom,
     Command,
     ConnectCaller,
     EndAgent,
@@ -242,7 +243,7 @@ def restarted(flow: Flow, call: Call, event: e.EngineRestarted) -> Step:
     if call.held is not None:
         timers.append(StartTimer("only_if", handoff.ASKING_SECONDS))
     if call.phase == Phase.BRIDGING:
-        timers.append(StartTimer("bridge", bridging.BRIDGE_SECONDS))
+        timers += [CheckRoom(running(call).room), StartTimer("bridge", bridging.BRIDGE_SECONDS)]
     return call, (CheckCaller(call.ref), *timers, *_call_timers(flow))
 
 

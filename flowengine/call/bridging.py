@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flowengine.call import closing, parking, ringing
+from flowengine.call import events as e
 from flowengine.call.commands import (
     Announce,
     Answer,
+    CheckRoom,
     Command,
     EndAgent,
     EndConsult,
@@ -27,6 +29,7 @@ from flowengine.call.state import Attempt, Call, Phase, attempt_on, running, wit
 from flowengine.flow.model import Accept, Flow
 
 BRIDGE_SECONDS = 12.0  # from the accept key to both parties in the room
+CHECKED_SECONDS = 8.0  # of these, after the carrier was asked who is there
 
 
 def accept(flow: Flow, call: Call, attempt: Attempt, request: str) -> Step:
@@ -57,7 +60,13 @@ def enters(attempt: Attempt, room: str, request: str) -> tuple[Command, ...]:
 
 def _quiet(attempt: Attempt) -> tuple[Command, ...]:
     waits = (StopTimer(f"{wait}:{attempt.leg}") for wait in ("ring", "key", "consult"))
-    return LetAgentSpeak(False), LetAgentHear(False), *stop_hold(), *waits, StartTimer("bridge", BRIDGE_SECONDS)
+    return (
+        LetAgentSpeak(False),
+        LetAgentHear(False),
+        *stop_hold(),
+        *waits,
+        StartTimer("bridge", BRIDGE_SECONDS - CHECKED_SECONDS),
+    )
 
 
 def joined(flow: Flow, call: Call, leg: str) -> Step:
@@ -73,12 +82,29 @@ def joined(flow: Flow, call: Call, leg: str) -> Step:
         return call, ()
     call = replace(call, phase=Phase.CONNECTED, outcome="connected", caller_at="room")
     call = with_handoff(call, connected_at=call.at, outcome="connected")
-    over: tuple[Command, ...] = (StopTimer("bridge"),)
+    over: tuple[Command, ...] = (StopTimer("bridge"), StopTimer("met"))
     if call.agent in ("starting", "ready"):
         call, over = replace(call, agent="ended"), (*over, EndAgent())
     if transfer(flow, handoff.department).introduction == "announced":
         over = (*over, Announce(handoff.room))
     return together((call, over), lambda c: ringing.show(flow, c, "connected"))
+
+
+def seen(flow: Flow, call: Call, event: e.RoomSeen) -> Step:
+    """The carrier was asked who is in the room, because news of it may have been lost on the way."""
+    handoff = call.handoff
+    if handoff is None or handoff.room != event.room:
+        return call, ()
+    refs = {call.ref: call.caller_leg, **{a.ref: a.leg for a in handoff.attempts if a.ref}}
+    step: Step = (call, ())
+    for leg in (refs[ref] for ref in event.refs if ref in refs):
+        step = together(step, lambda c, leg=leg: joined(flow, c, leg) if c.handoff else (c, ()))  # type: ignore[misc]
+    return step
+
+
+def not_met_yet(flow: Flow, call: Call) -> Step:
+    """No word yet that both are in the room: the carrier is asked before anybody is taken out of it."""
+    return call, (CheckRoom(running(call).room), StartTimer("met", CHECKED_SECONDS))
 
 
 def failed(flow: Flow, call: Call, why: str, outcome: str = "failed", told: str = NOT_CONNECTED) -> Step:
@@ -89,7 +115,7 @@ def failed(flow: Flow, call: Call, why: str, outcome: str = "failed", told: str 
     call = with_handoff(
         call, winner="", accepted_at=None, connected_at=None, staff_in=False, outcome=None, status="ringing"
     )
-    leave: tuple[Command, ...] = (StopTimer("bridge"), StopTimer("goodbye"))
+    leave: tuple[Command, ...] = (StopTimer("bridge"), StopTimer("met"), StopTimer("goodbye"))
     leave += () if winner.over else (MoveStaff(winner.leg, winner.ref, HangUp(told)),)
     return together((call, leave), lambda c: bring_back(flow, c))
 

@@ -212,13 +212,20 @@ class Announce:
 
 
 @dataclass(frozen=True, slots=True)
+class CheckRoom:
+    """Ask the carrier who is in a room; `RoomSeen` follows if it knows the room."""
+
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
 class CheckCaller:
     """Ask the carrier whether the caller's leg lives; `CallerHungUp` follows if it does not."""
 
     ref: str
 
 
-CarrierCommand = Answer | RingStaff | CancelLeg | MoveCaller | MoveStaff | Announce | CheckCaller
+CarrierCommand = Answer | RingStaff | CancelLeg | MoveCaller | MoveStaff | Announce | CheckRoom | CheckCaller
 
 
 # ---- what the caller hears -----------------------------------------------------------------------------------------

@@ -368,6 +368,15 @@ class LeftRoom:
 
 
 @dataclass(frozen=True, slots=True)
+class RoomSeen:
+    """Who is in a room at this moment; `refs` are the carrier's ids of their legs."""
+
+    at: float
+    room: str
+    refs: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class StaffLeftRoom:
     """A staff leg's stay in the room is over and the carrier asks what comes next."""
 
@@ -510,6 +519,7 @@ Event = (
     | LegEnded
     | JoinedRoom
     | LeftRoom
+    | RoomSeen
     | StaffLeftRoom
     | StaffMediaStarted
     | StaffReturned

@@ -15,10 +15,11 @@ from flowengine.call.commands import (
     HangUp,
     MoveStaff,
     PlayMusic,
+    RecordCaller,
     StartTimer,
     StopMusic,
 )
-from flowengine.call.saying import Step, moved
+from flowengine.call.saying import Step, fetched, moved
 from flowengine.call.state import (
     Call,
     Phase,
@@ -52,16 +53,20 @@ def move_failed(flow: Flow, call: Call, event: e.CallerMoveFailed) -> Step:
     return replace(call, moves_failed=call.moves_failed + 1), (CheckCaller(call.ref), StartTimer("move", MOVE_AGAIN))
 
 
-def move_again(flow: Flow, call: Call) -> Step:
-    """An order the carrier did not take is given again, a few times: nobody is left where nothing more comes."""
-    if (
-        call.phase == Phase.ENDED
-        or call.heading is None
-        or call.caller_at == "moving"
-        or call.moves_failed > MOST_MOVES
-    ):
+def move_again(flow: Flow, call: Call, event: e.Event) -> Step:
+    """The last the caller gets could not be given: it is tried again, a few times, for nobody else will give it."""
+    if call.caller_at in ("moving", "gone") or not isinstance(call.heading, HangUp | RecordCaller):
         return call, ()
+    if call.moves_failed > MOST_MOVES:
+        return hung_up(flow, call, event)
     return moved(call, call.heading)
+
+
+def fetched_back(call: Call) -> Step:
+    """A stream broke and nobody asked: who is gone cannot be moved, and the carrier says so."""
+    if isinstance(call.heading, HangUp | RecordCaller):
+        return moved(call, call.heading)
+    return fetched(call)
 
 
 def hung_up(flow: Flow, call: Call, event: e.Event) -> Step:

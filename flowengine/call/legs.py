@@ -31,8 +31,13 @@ def leg_created(flow: Flow, call: Call, event: e.LegCreated | e.LegRinging) -> S
     if attempt is None:
         return call, (CancelLeg(event.leg, event.ref),)
     unwanted = attempt.outcome not in (None, "accepted") and not attempt.over and not attempt.ref
-    call = with_attempt(call, event.leg, ref=event.ref)
-    return call, (CancelLeg(event.leg, event.ref),) if unwanted else ()
+    return named(call, event.leg, event.ref), (CancelLeg(event.leg, event.ref),) if unwanted else ()
+
+
+def named(call: Call, leg: str, ref: str) -> Call:
+    """The carrier's name of a leg; the first one stays, so that no later word can turn our orders against another."""
+    attempt = attempt_on(call, leg)
+    return with_attempt(call, leg, ref=ref) if attempt and not attempt.ref and ref != call.ref else call
 
 
 def leg_unknown(flow: Flow, call: Call, event: e.LegUnknown) -> Step:
@@ -70,6 +75,9 @@ def _why_ended(answered: bool, machine: bool, outcome: str) -> str:
 
 
 def joined_room(flow: Flow, call: Call, event: e.JoinedRoom) -> Step:
+    attempt = attempt_on(call, event.leg)
+    if attempt and attempt.outcome != "accepted" and attempt.outcome is not None:
+        return call, (CancelLeg(event.leg, attempt.ref),)  # released long ago, and in a room all the same
     return bridging.joined(flow, call, event.leg) if call.handoff and call.handoff.room == event.room else (call, ())
 
 

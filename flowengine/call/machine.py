@@ -34,15 +34,12 @@ from flowengine.call.commands import (
     ConnectCaller,
     EndAgent,
     HangUp,
+    MoveStaff,
     RecordCaller,
     StartTimer,
 )
 from flowengine.call.saying import Step, moved, together
-from flowengine.call.state import (
-    Call,
-    Phase,
-    with_attempt,
-)
+from flowengine.call.state import Call, Phase, attempt_on, running, with_attempt
 from flowengine.flow.model import Flow
 
 Handler = Callable[[Flow, Call, Any], Step]
@@ -86,10 +83,24 @@ def _awaited(before: Call, call: Call) -> tuple[Command, ...]:
 
 
 def rescue(call: Call) -> Step:
-    """After a mistake of ours: phones stop ringing and the caller can at least leave a message."""
-    call, released = giving_up.release_all(call, "failed", giving_up.NOT_CONNECTED) if call.handoff else (call, ())
-    call = replace(call, phase=Phase.RECORDING, handoff=None, line=None, agent="failed", outcome="failed")
+    """After a mistake of ours: phones stop ringing and the caller can at least leave a message. Who talks with a
+    person goes on talking."""
+    if call.phase in (Phase.CONNECTED, Phase.AWAY, Phase.ENDED):
+        return call, ()
+    call, released = _nobody_is_waited_for(call) if call.handoff else (call, ())
+    call = replace(call, phase=Phase.RECORDING, line=None, agent="failed", outcome="failed", returns=0)
     return together((call, (*released, EndAgent())), lambda c: moved(c, RecordCaller(arrivals.SORRY)))
+
+
+def _nobody_is_waited_for(call: Call) -> Step:
+    """Everybody of the running hand-off is let go, and it joins the past; its card stays as it is."""
+    call, released = giving_up.release_all(call, "failed", giving_up.NOT_CONNECTED)
+    winner = attempt_on(call, running(call).winner)
+    if winner is not None and not winner.over:
+        call = with_attempt(call, winner.leg, outcome="failed", ended=call.at)
+        released = (*released, MoveStaff(winner.leg, winner.ref, HangUp(giving_up.NOT_CONNECTED)))
+    done = replace(running(call), outcome="failed", status="failed", ended_at=call.at)
+    return replace(call, handoff=None, past=(*call.past, done)), released
 
 
 def timer_fired(flow: Flow, call: Call, event: e.TimerFired) -> Step:
@@ -104,6 +115,8 @@ def timer_fired(flow: Flow, call: Call, event: e.TimerFired) -> Step:
         case "update" if call.phase == Phase.RINGING:
             return ringing.update(flow, call)
         case "bridge" if call.phase == Phase.BRIDGING:
+            return bridging.not_met_yet(flow, call)
+        case "met" if call.phase == Phase.BRIDGING:
             return bridging.failed(flow, call, "the two did not meet in time")
         case "confirm" if call.phase == Phase.CONFIRMING:
             return letting_go.not_confirmed(flow, call)
@@ -114,11 +127,11 @@ def timer_fired(flow: Flow, call: Call, event: e.TimerFired) -> Step:
         case "news":
             return ringing.break_news(call)
         case "move":
-            return leaving.move_again(flow, call)
+            return leaving.move_again(flow, call, event)
         case "arrive":
             return arrivals.never_arrived(flow, call)
         case "back" if call.caller_at == "lost":
-            return leaving.hung_up(flow, call, event)
+            return leaving.fetched_back(call)
         case "goodbye" if call.phase == Phase.CONNECTED:
             return parting.goes_on(flow, call)
         case "consult":
@@ -199,7 +212,7 @@ ANYWHERE: dict[type, Handler] = {
     e.LegRinging: legs.leg_created,
     e.LegUnknown: legs.leg_unknown,
     e.LegAnswered: lambda flow, call, event: answering.picked_up(
-        flow, with_attempt(call, event.leg, ref=event.ref), event
+        flow, legs.named(call, event.leg, event.ref), event
     ),
     e.StaffPressed: answering.pressed,
     e.StaffSaidWhy: answering.said_why,
@@ -211,6 +224,7 @@ ANYWHERE: dict[type, Handler] = {
     e.LegEnded: legs.leg_ended,
     e.JoinedRoom: legs.joined_room,
     e.LeftRoom: legs.left_room,
+    e.RoomSeen: bridging.seen,
     e.CardShown: legs.card_shown,
     e.CardConfirmed: legs.card_confirmed,
     e.TimerFired: timer_fired,

@@ -171,7 +171,7 @@ def test_a_leg_nobody_knows_is_ended() -> None:
 
 def test_two_who_do_not_meet_in_time_are_parted() -> None:
     story = (
-        Story().ringing("Can I talk to someone?").answers(1).staff_presses(1, "1").joins(staff(1)).timer("bridge", 12)
+        Story().ringing("Can I talk to someone?").answers(1).staff_presses(1, "1").joins(staff(1)).timer("bridge", 4).timer("met", 8)
     )
     assert story.outcomes() == ["failed"]
     assert c.MoveCaller("REF-c1", c.ConnectCaller(2)) in story.last
@@ -245,3 +245,11 @@ def test_the_phrasebook_knows_every_line_a_plain_hand_off_speaks() -> None:
 def test_a_journal_line_that_is_no_event_is_refused(kind: str, body: str) -> None:
     with pytest.raises(BadJournal):
         decode(kind, body)
+
+
+def test_before_two_are_parted_the_carrier_is_asked_who_is_in_the_room() -> None:
+    story = Story().ringing("Can I talk to someone?").answers(1).staff_presses(1, "1").timer("bridge", 4)
+    (check,) = story.did(c.CheckRoom)
+    story.happens(lambda at: e.RoomSeen(at, check.room, ("REF-c1", "REF-1", "REF-of-nobody")))
+    assert story.phase() == Phase.CONNECTED
+    assert story.timer("met", 8).last == ()

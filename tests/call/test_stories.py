@@ -481,7 +481,8 @@ def test_a_broken_stream_comes_back_by_the_recovery_address() -> None:
 
 def test_a_caller_who_does_not_come_back_has_hung_up() -> None:
     story = Story().picked_up().happens(lambda at: e.MediaEnded(at, 1)).timer("back", 3)
-    assert c.EndCall("ended") in story.last
+    assert c.MoveCaller("REF-c1", c.ConnectCaller(2)) in story.last  # which is how we learn of it
+    assert c.EndCall("ended") in story.happens(lambda at: e.CallerMoveFailed(at, True, "21220")).last
 
 
 def test_after_a_restart_the_receptionist_knows_the_story() -> None:

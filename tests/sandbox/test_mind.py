@@ -211,6 +211,7 @@ BRIEFED = brief({"system_prompt": STORY, "tools": FOR_STAFF})
         ("What is it about?", Say("My crown just fell out.")),
         ("When do they fly?", Say("My crown just fell out and I fly tomorrow.")),
         ("Do they like jazz?", Say("I'm sorry, I don't know that. Shall I put them through?")),
+        ("Can't somebody else do it?", Say("I'm sorry, I don't know that. Shall I put them through?")),
         ("Hello?", Say("Hello, there is a caller for you. Shall I put them through?")),
         ("Let me see.", Say("Shall I put them through?")),
     ],

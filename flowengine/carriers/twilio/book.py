@@ -15,10 +15,12 @@ class Book:
         self._most = most
 
     def learn(self, key: str, value: str) -> None:
-        """Nothing is learned from an empty key or value."""
+        """Nothing is learned from an empty key or value, and what is known stays: a later word cannot turn what we do
+        for one leg against another.
+        """
         if not key or not value:
             return
-        self._entries[key] = value
+        self._entries.setdefault(key, value)
         self._entries.move_to_end(key)
         if len(self._entries) > self._most:
             self._entries.popitem(last=False)

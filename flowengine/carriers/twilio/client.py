@@ -15,12 +15,21 @@ from flowengine.call.commands import (
     CancelLeg,
     CarrierCommand,
     CheckCaller,
+    CheckRoom,
     Document,
     MoveCaller,
     MoveStaff,
     RingStaff,
 )
-from flowengine.call.events import CallerHungUp, CallerMoved, CallerMoveFailed, LegCreated, LegEnded, LegUnknown
+from flowengine.call.events import (
+    CallerHungUp,
+    CallerMoved,
+    CallerMoveFailed,
+    LegCreated,
+    LegEnded,
+    LegUnknown,
+    RoomSeen,
+)
 from flowengine.carriers.twilio.book import Book
 from flowengine.carriers.twilio.links import Links
 from flowengine.carriers.twilio.protocol import ENDED
@@ -67,6 +76,8 @@ class TwilioCarrier:
                 note(call_id, "move staff", await self._move(ref, document, links, links.of_leg(leg, "room")))
             case Announce(room):
                 await self._announce(call_id, room)
+            case CheckRoom(room):
+                await self._check_room(call_id, room, post, now)
             case CheckCaller(ref):
                 await self._check(call_id, ref, post, now)
             case _:
@@ -134,6 +145,14 @@ class TwilioCarrier:
             given = {"announce_url": self._links(call_id).of_call("announce", room), "announce_method": "POST"}
             found = await order(lambda: self._api.conferences(found.sid).update_async(**given), certainly_undone)
         note(call_id, "announce", found)
+
+    async def _check_room(self, call_id: str, room: str, post: Post, now: Now) -> None:
+        found: Any = await order(lambda: self._conference(room), lambda trouble: not trouble.refused)
+        if not isinstance(found, Trouble):
+            found = await order(lambda: self._api.conferences(found.sid).participants.list_async(limit=10), not_refused)
+        note(call_id, "check room", found)
+        if not isinstance(found, Trouble):
+            post(RoomSeen(now(), room, tuple(str(participant.call_sid) for participant in found)))
 
     async def _conference(self, room: str) -> Any:
         """The conference of that name; lists are a moment behind, so that one not yet there may be asked for again."""
