@@ -68,6 +68,8 @@ def by_key(flow: Flow, call: Call, attempt: Attempt) -> tuple[BriefStaff, StartT
     full = _briefing(settings, attempt) is not Briefing.CARD_ONLY
     words = briefing(flow, call, running(call), language) if full else f"{flow.office.name}."
     text = f"{words} {ours(PRESS_ONE, language)}"
+    if digits_for(settings, line_of(attempt.target.address), flow.people[attempt.target.person].extension):
+        text = f"{text} {text}"  # the person behind a menu lifts the phone while we speak already
     wait = settings.accept_within + BRIEFING_SECONDS
     return BriefStaff(attempt.leg, text, settings.accept_within, language), StartTimer(f"key:{attempt.leg}", wait)
 

@@ -24,6 +24,8 @@ from flowengine.call.state import (
 )
 from flowengine.flow.model import Flow
 
+RELEASED_SECONDS = 8.0  # in which somebody who was let go has heard why
+
 
 def leg_created(flow: Flow, call: Call, event: e.LegCreated | e.LegRinging) -> Step:
     """The carrier named a leg; if it is wanted no longer, it is ended now that it can be."""
@@ -76,8 +78,8 @@ def _why_ended(answered: bool, machine: bool, outcome: str) -> str:
 
 def joined_room(flow: Flow, call: Call, event: e.JoinedRoom) -> Step:
     attempt = attempt_on(call, event.leg)
-    if attempt and attempt.outcome != "accepted" and attempt.outcome is not None:
-        return call, (CancelLeg(event.leg, attempt.ref),)  # released long ago, and in a room all the same
+    if attempt and attempt.ended is not None and call.at - attempt.ended > RELEASED_SECONDS:
+        return call, (CancelLeg(event.leg, attempt.ref),)  # let go long ago, and in a room all the same
     return bridging.joined(flow, call, event.leg) if call.handoff and call.handoff.room == event.room else (call, ())
 
 

@@ -44,8 +44,9 @@ def demo(
     """One call on the embedded sandbox, from ring to hand-off. No keys, no network."""
     known = _scenarios()
     if listing:
+        width = max(len(name) for name in known)
         for each in known.values():
-            click.echo(f"{each.name:<20} {each.about}")
+            click.echo(f"{each.name:<{width}}  {each.about}")
         return
     if name not in known:
         cannot(f"no scenario {name!r}; there are: {', '.join(known)}")

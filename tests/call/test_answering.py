@@ -165,6 +165,9 @@ def test_an_extension_is_dialled_after_the_answer() -> None:
         "dana: {name: Dana, phone: +1 312-555-0111}", "dana: {name: Dana, phone: +1 312-555-0111, extension: 204}"
     )
     assert ringing(flow).ever(c.RingStaff)[0].extension == "204"
+    document = ringing(flow).answers(1).answer()  # the menu; the person comes to the phone while we speak
+    assert isinstance(document, c.BriefStaff)
+    assert document.briefing.count("Press one to accept.") == 2
 
 
 def test_phones_rung_at_once_are_given_the_second_the_carrier_needs_for_each() -> None:

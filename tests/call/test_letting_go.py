@@ -171,7 +171,13 @@ def test_a_leg_nobody_knows_is_ended() -> None:
 
 def test_two_who_do_not_meet_in_time_are_parted() -> None:
     story = (
-        Story().ringing("Can I talk to someone?").answers(1).staff_presses(1, "1").joins(staff(1)).timer("bridge", 4).timer("met", 8)
+        Story()
+        .ringing("Can I talk to someone?")
+        .answers(1)
+        .staff_presses(1, "1")
+        .joins(staff(1))
+        .timer("bridge", 4)
+        .timer("met", 8)
     )
     assert story.outcomes() == ["failed"]
     assert c.MoveCaller("REF-c1", c.ConnectCaller(2)) in story.last
