@@ -156,6 +156,8 @@ def _carry_on(flow: Flow, call: Call) -> Step:
 
 def stream_lost(flow: Flow, call: Call, event: e.MediaEnded) -> Step:
     """A stream ended that we did not end: the caller hung up, or comes back by the recovery address."""
+    if call.caller_at == "moving" and call.left == "stream" and event.stream in (call.stream, call.stream - 1):
+        return replace(call, left="lost"), ()  # as it should, if the move is carried out
     if event.stream != call.stream or call.caller_at != "stream":
         return call, ()
     return replace(call, caller_at="lost"), (CheckCaller(call.ref), StartTimer("back", BACK_SECONDS))

@@ -19,7 +19,7 @@ from flowengine.call.commands import (
     StartTimer,
     StopMusic,
 )
-from flowengine.call.saying import Step, fetched, moved
+from flowengine.call.saying import Step, fetched, moved, together
 from flowengine.call.state import (
     Call,
     Phase,
@@ -39,6 +39,13 @@ def move_failed(flow: Flow, call: Call, event: e.CallerMoveFailed) -> Step:
     if event.gone:
         return hung_up(flow, call, event)
     call = replace(call, caller_at=call.left if call.caller_at == "moving" else call.caller_at)
+    if call.caller_at == "lost":  # the stream they were on is over: they may have been moved all the same
+        doubt: Step = (call, (CheckCaller(call.ref), StartTimer("back", arrivals.BACK_SECONDS)))
+        return together(doubt, lambda c: _not_moved(flow, c, event))
+    return _not_moved(flow, call, event)
+
+
+def _not_moved(flow: Flow, call: Call, event: e.CallerMoveFailed) -> Step:
     match call.phase:
         case Phase.RINGING if call.caller_at == "stream" and call.line is None:
             return call, (PlayMusic(flow.hold.music), CheckCaller(call.ref))  # could not be parked: waits here

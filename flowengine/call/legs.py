@@ -24,8 +24,6 @@ from flowengine.call.state import (
 )
 from flowengine.flow.model import Flow
 
-RELEASED_SECONDS = 8.0  # in which somebody who was let go has heard why
-
 
 def leg_created(flow: Flow, call: Call, event: e.LegCreated | e.LegRinging) -> Step:
     """The carrier named a leg; if it is wanted no longer, it is ended now that it can be."""
@@ -77,10 +75,19 @@ def _why_ended(answered: bool, machine: bool, outcome: str) -> str:
 
 
 def joined_room(flow: Flow, call: Call, event: e.JoinedRoom) -> Step:
-    attempt = attempt_on(call, event.leg)
-    if attempt and attempt.ended is not None and call.at - attempt.ended > RELEASED_SECONDS:
-        return call, (CancelLeg(event.leg, attempt.ref),)  # let go long ago, and in a room all the same
     return bridging.joined(flow, call, event.leg) if call.handoff and call.handoff.room == event.room else (call, ())
+
+
+def still_there(call: Call, leg: str) -> Step:
+    """Somebody was released by words and has not gone: the order was lost, or they entered a room all the same."""
+    attempt = attempt_on(call, leg)
+    return call, (CancelLeg(leg, attempt.ref),) if attempt and attempt.ref and not attempt.over else ()
+
+
+def timer_after_the_end(call: Call, event: e.TimerFired) -> Step:
+    """When the call is over only who was released still matters."""
+    name, _, leg = event.timer.partition(":")
+    return still_there(call, leg) if name == "released" else (call, ())
 
 
 def left_room(flow: Flow, call: Call, event: e.LeftRoom) -> Step:

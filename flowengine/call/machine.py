@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -44,6 +44,7 @@ from flowengine.flow.model import Flow
 
 Handler = Callable[[Flow, Call, Any], Step]
 
+RELEASED_SECONDS = 6.0  # beyond the words by which somebody is released, before their leg is ended
 RULE_AGAIN = 4.0  # seconds after which a timed rule is looked at again while the caller is being handed over
 WITH_US = (Phase.ASKING, Phase.ANNOUNCING, Phase.CONFIRMING, Phase.RINGING, Phase.BRIDGING, Phase.RETURNING)
 
@@ -59,7 +60,15 @@ def step(flow: Flow, call: Call, event: e.Event) -> Step:
     request = getattr(event, "request", "")
     if request and not any(isinstance(c, Answer) and c.request == request for c in commands):
         commands = (*commands, Answer(request, HangUp()))
-    return call, (*commands, *_awaited(before, call))
+    return call, (*commands, *_awaited(before, call), *_let_go(commands))
+
+
+def _let_go(commands: tuple[Command, ...]) -> Iterator[Command]:
+    """Whoever is released by words is ended after them, should the order or the words be lost."""
+    for command in commands:
+        if isinstance(command, MoveStaff) and isinstance(command.document, HangUp):
+            spoken = len(command.document.say) / arrivals.LETTERS_A_SECOND
+            yield StartTimer(f"released:{command.leg}", RELEASED_SECONDS + spoken)
 
 
 def _listened(call: Call, event: e.Event) -> Call:
@@ -108,6 +117,8 @@ def timer_fired(flow: Flow, call: Call, event: e.TimerFired) -> Step:
     match name:
         case "fields" if call.phase == Phase.ASKING:
             return handoff.announce(flow, call)
+        case "released":
+            return legs.still_there(call, leg)
         case "ring" | "key":
             return legs.waited_long_enough(flow, call, leg, answered=name == "key")
         case "hold" if call.phase == Phase.RINGING:
@@ -183,7 +194,7 @@ TRANSITIONS: dict[tuple[Phase, type], Handler] = {
     (Phase.ENDED, e.MessageRecorded): arrivals.over,
     (Phase.ENDED, e.MediaStarted): lambda flow, call, event: (call, ()),
     (Phase.ENDED, e.ToolCalled): lambda flow, call, event: (call, ()),
-    (Phase.ENDED, e.TimerFired): lambda flow, call, event: (call, ()),
+    (Phase.ENDED, e.TimerFired): lambda flow, call, event: legs.timer_after_the_end(call, event),
 }  # fmt: skip
 
 
