@@ -5,7 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from flowengine.call import agent, answering, bridging, closing, gauging, giving_up, handoff, listening, ringing
+from flowengine.call import (
+    agent,
+    answering,
+    bridging,
+    closing,
+    gauging,
+    giving_up,
+    handoff,
+    leaving,
+    listening,
+    ringing,
+)
 from flowengine.call import events as e
 from flowengine.call.card import values
 from flowengine.call.commands import (
@@ -123,6 +134,10 @@ def media_back(flow: Flow, call: Call, event: e.MediaStarted) -> Step:
     """The caller is on a stream of ours again: after the carrier spoke for us, after a break, after a failed move."""
     if event.stream != call.stream:
         return call, ()
+    if call.caller_at == "moving" and not isinstance(call.heading, ConnectCaller):
+        return replace(call, left="stream"), ()  # it opened late: the order to leave it is under way
+    if isinstance(call.heading, HangUp | RecordCaller):
+        return moved(replace(call, caller_at="stream"), call.heading)  # the last there is to come
     spoken = isinstance(call.heading, ConnectCaller) and call.heading.say
     call = replace(call, caller_at="stream", returns=0, moves_failed=0)
     stop = (StopTimer("back"),)
@@ -246,6 +261,10 @@ def restarted(flow: Flow, call: Call, event: e.EngineRestarted) -> Step:
         timers.append(StartTimer("only_if", handoff.ASKING_SECONDS))
     if call.phase == Phase.BRIDGING:
         timers += [CheckRoom(running(call).room), StartTimer("bridge", bridging.BRIDGE_SECONDS)]
+    if call.caller_at == "moving" and isinstance(call.heading, ConnectCaller):
+        timers.append(StartTimer("arrive", ARRIVES_SECONDS + len(call.heading.say) / LETTERS_A_SECOND))
+    if call.caller_at in ("stream", "room", "lost") and isinstance(call.heading, HangUp | RecordCaller):
+        timers.append(StartTimer("move", leaving.MOVE_AGAIN))
     return call, (CheckCaller(call.ref), *timers, *_call_timers(flow))
 
 

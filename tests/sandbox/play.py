@@ -15,7 +15,7 @@ from flowengine.sandbox.verdict import judge
 from flowengine.sandbox.world import Options, World, play
 
 FLOWS = Path(__file__).parents[2] / "flows"
-SPEED = 200.0
+SPEED = 50.0
 
 
 @dataclass(frozen=True, slots=True)
