@@ -38,7 +38,7 @@ from flowengine.flow.model import Flow, Spoken
 
 MESSAGE_SECONDS = 30.0  # for each question while a message is taken
 READ_SECONDS = 25.0  # for what was taken down to be read to the caller
-YES_SECONDS = 2.4  # of quiet after it that mean yes
+YES_SECONDS = 2.0  # of quiet after it that mean yes
 CORRECTING_SECONDS = 15.0  # for a caller who puts something right
 MOST_READ_BACK = 2
 READ_BACK = (

@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import uvicorn
 
@@ -88,7 +88,9 @@ async def running(
     agent = VoiceAgent(api_key=ASSEMBLY_KEY, now=now, behaviour=options.agent, script=script)
     sure = StreamingBehaviour(doubts=doubts(scenario))
     transcriber = StreamingService(api_key=ASSEMBLY_KEY, now=now, behaviour=sure, script=options.transcripts)
-    with tempfile.TemporaryDirectory(prefix="flowengine-") as folder, _listening(options.port) as server_socket:
+    async with contextlib.AsyncExitStack() as stack:
+        folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flowengine-"))
+        server_socket = stack.enter_context(_listening(options.port))
         address = f"http://127.0.0.1:{server_socket.getsockname()[1]}"
         carrier = phone.Carrier(
             account_sid=ACCOUNT_SID,
@@ -99,7 +101,9 @@ async def running(
             faults=(*options.faults, *harm.carrier),
         )
         receiver = Receiver(refusing=harm.refuses_card)
-        await asyncio.gather(agent.start(), transcriber.start(), carrier.start(), receiver.start())
+        emulators = (agent, transcriber, carrier, receiver)
+        await asyncio.gather(*(each.start() for each in emulators))
+        stack.push_async_callback(_stopped, *emulators)
         settings = Settings(
             public_url=PUBLIC,
             desk_url=address,
@@ -119,7 +123,14 @@ async def running(
         async with _served(engine, server_socket):
             _connect(carrier, flow, scenario)
             yield World(engine, carrier, agent, transcriber, receiver, clock, now, flow, loop)
-        await asyncio.gather(carrier.stop(), agent.stop(), transcriber.stop(), receiver.stop())
+
+
+async def _stopped(*emulators: Stops) -> None:
+    await asyncio.gather(*(each.stop() for each in emulators))
+
+
+class Stops(Protocol):
+    async def stop(self) -> None: ...
 
 
 def _harm(scenario: Scenario, options: Options) -> Trouble:

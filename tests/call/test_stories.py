@@ -339,7 +339,7 @@ def test_a_message_asks_for_what_is_still_missing() -> None:
     assert not story.did(c.AddWork)
     story.notes("reason", "a refund")
     assert "a refund" in story.did(c.AskAgent)[0].instructions
-    story.happens(lambda at: e.ReplyHeard(at, "r2")).timer("message", 2.4)  # saying nothing to it is yes
+    story.happens(lambda at: e.ReplyHeard(at, "r2")).timer("message", 2.0)  # saying nothing to it is yes
     assert story.did(c.AddWork)[0].fields["reason"] == "a refund"
 
 

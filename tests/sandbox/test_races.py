@@ -21,7 +21,6 @@ Which test is which row's, here unless another file is named:
 - Detection of machines and silence: detection_of_machines_keeps_nobody_waiting
 - Hold music: the_music_is_about_as_loud...; test_waiting
 - The receptionist's tool call: a_receptionist_who_misbehaves...; test_scenarios
-
 """
 
 from __future__ import annotations
