@@ -34,7 +34,7 @@ CHECKED_SECONDS = 8.0  # of these, after the carrier was asked who is there
 
 def accept(flow: Flow, call: Call, attempt: Attempt, request: str) -> Step:
     """The first to accept wins; a caller with the receptionist moves once, now; one who waits in a room does not."""
-    waits = in_room(call)
+    waits = in_room(call) and running(call).room != ""
     call = replace(call, rooms=call.rooms if waits else call.rooms + 1)
     room = running(call).room if waits else f"{call.call_id}-room-{call.rooms}"
     call = with_attempt(call, attempt.leg, outcome="accepted", consulting=False)

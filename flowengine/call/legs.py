@@ -93,8 +93,8 @@ def timer_after_the_end(call: Call, event: e.TimerFired) -> Step:
 def left_room(flow: Flow, call: Call, event: e.LeftRoom) -> Step:
     if call.handoff is None or call.handoff.room != event.room:
         return call, ()
-    if event.leg == call.caller_leg and (call.phase == Phase.CONNECTED or parking.waits_alone(call)):
-        return call, (CheckCaller(call.ref),)
+    if event.leg == call.caller_leg:
+        return with_handoff(call, caller_in=False), (CheckCaller(call.ref),)
     return parting.staff_left(flow, call) if call.phase == Phase.CONNECTED else (call, ())
 
 

@@ -51,9 +51,9 @@ def start_ringing(flow: Flow, call: Call) -> Step:
     """Staff are rung while the caller holds: with the receptionist, or alone in a room."""
     call = replace(call, phase=Phase.RINGING)
     wait: Step = (call, (StartTimer("hold", transfer(flow, running(call).department).longest_wait),))
-    if in_room(call):
+    if in_room(call) and running(call).room:
         return together(wait, lambda c: ring_next(flow, c))
-    if parking.parks(flow) and call.caller_at == "stream":
+    if parking.parks(flow) and call.caller_at in ("stream", "room"):  # a room of an earlier hand-off is not this one's
         return together(wait, lambda c: parking.park(flow, c), lambda c: ring_next(flow, c))
     return together(
         wait, lambda c: closing.woken(flow, c, ON_HOLD), lambda c: (c, _hold(flow, c)), lambda c: ring_next(flow, c)

@@ -18,7 +18,7 @@ from flowengine.flow.model import Flow
 from tests.call.laws import Laws
 from tests.call.story import TUESDAY_MORNING
 from tests.call.world_caller import CallerLeg
-from tests.call.world_legs import SPOKEN, Leg, Rooms, Voice
+from tests.call.world_legs import SPOKEN, Act, Leg, Rooms, Voice
 from tests.call.world_staff import StaffLeg
 
 Kind = Literal["news", "question", "order", "result", "carrier", "service", "timer"]
@@ -333,6 +333,19 @@ class World:
     def blunders(self) -> None:
         """A step of the core went wrong; `step` is given what the session gives it then."""
         self.take(e.EngineFailed(self.at, "KeyError"))
+
+    def breakable(self) -> list[Act]:
+        """What may go wrong on our side now."""
+        acts: list[Act] = []
+        if self.voice.state != "none":
+            acts.append(("the receptionist drops", self.agent_fails))
+        if self.caller.state == "stream":
+            acts.append(("the stream breaks", self.caller.stream_breaks))
+        if self.call.call_id:
+            acts.append(("A MISTAKE OF OURS", self.blunders))
+        if self.call.call_id and self.call.phase != Phase.ENDED:
+            acts.append(("THE ENGINE RESTARTS", self.restarts))
+        return acts
 
     def wanted_consult(self, leg: str) -> bool:
         """Whether the runtime would take a staff leg's audio."""

@@ -2,14 +2,28 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flowengine.call import commands as c
 from flowengine.call import events as e
-from tests.call.world_legs import SPOKEN, Ghost, Leg
+from tests.call.world_legs import SPOKEN, Act, Ghost, Leg
 
 if TYPE_CHECKING:
     from tests.call.world import World
+
+
+SAID = ("Can I talk to someone?", "My crown fell out", "never mind", "message", "he can't breathe", "yes", "a lawyer")
+KEYS = ("0", "1", "*", "5")
+HEARD: tuple[Callable[[float], e.Event], ...] = (  # on the caller's line, of the caller and of the receptionist
+    e.SpeechStarted,
+    e.SpeechEnded,
+    lambda at: e.ReplyStarted(at, "r1"),
+    lambda at: e.ReplyHeard(at, "r1"),
+    lambda at: e.AgentSaid(at, "One moment, I will transfer you to a colleague."),
+    lambda at: e.SpeechGauged(at, 0.2),
+)
 
 
 class CallerLeg(Leg):
@@ -136,6 +150,21 @@ class CallerLeg(Leg):
         self.begin(None, "over")
         self.world.news(e.CallerHungUp, self, loses=was == "stream" or stayed)
 
+    def acts(self) -> list[Act]:
+        """What the caller may do now, and what may be heard on their line."""
+        if self.state == "over" or not self.world.call.call_id:
+            return []
+        acts: list[Act] = [("caller hangs up", self.hangs_up)]
+        if self.can_be_heard():
+            acts += [(f"caller: {text}", partial(self.says, text)) for text in SAID]
+        if self.state == "stream":
+            acts += [(f"caller presses {key}", partial(self.presses, key)) for key in KEYS]
+            acts += [(f"{_kind(make)} on the caller's line", partial(self._is_heard, make)) for make in HEARD]
+        return acts
+
+    def _is_heard(self, make: Callable[[float], e.Event]) -> None:
+        self.world.take(make(self.world.at))
+
     def can_be_heard(self) -> bool:
         """By the receptionist, or in a room by the transcript."""
         voice = self.world.voice
@@ -156,3 +185,7 @@ class CallerLeg(Leg):
         if self.state == "stream":
             self.begin(self.document, "asking")
             self._asks_for_the_end_of(self.stream, self)
+
+
+def _kind(make: Callable[[float], e.Event]) -> str:
+    return type(make(0.0)).__name__

@@ -12,6 +12,7 @@ from flowengine.call import events as e
 if TYPE_CHECKING:
     from tests.call.world import Due, World
 
+Act = tuple[str, Callable[[], None]]  # something that may be done now, and what it is
 SPOKEN = 3.0  # seconds a sentence takes
 
 

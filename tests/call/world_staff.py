@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 from flowengine.call import commands as c
 from flowengine.call import events as e
-from tests.call.world_legs import SPOKEN, Leg, Voice
+from tests.call.world_legs import SPOKEN, Act, Leg, Voice
 
 if TYPE_CHECKING:
     from tests.call.world import World
@@ -144,6 +145,17 @@ class StaffLeg(Leg):
     def is_machine(self, finished: bool) -> None:
         self.machine = True
         self.world.news(lambda at: e.MachineDetected(at, self.name, finished), self, loses=True)
+
+    def acts(self) -> list[Act]:
+        """What may be done on the leg now, by whoever is there and by the agent that briefs them."""
+        acts: list[Act] = [(f"{self.name} {what}", partial(act, self)) for what, act in ACTS.get(self.state, ())]
+        if self.state in ("room", "talking"):
+            acts.append((f"{self.name} says hello", self.says_hello))
+        if self.voice.state == "ready":
+            acts += [(f"{self.name}, the agent: {tool}", partial(self.agent_says, tool)) for tool in AGENT_SAYS]
+        if self.voice.state != "none":
+            acts.append((f"{self.name}, the agent fails", self.consult_fails))
+        return acts
 
     # ---- the agent that briefs ---------------------------------------------------------------------------------------
 
