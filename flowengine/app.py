@@ -66,9 +66,11 @@ def build(
     *,
     phrases: Path | None,
     private_webhooks: bool = False,
+    kept: Callable[[Store], Store] = lambda store: store,
 ) -> Engine:
-    """`phrases` is the folder rendered sentences are kept in (None: in memory only)."""
-    store = open_store(settings.database_url)
+    """`phrases` is the folder rendered sentences are kept in (None: in memory only); `kept` may stand something before
+    the store."""
+    store = kept(open_store(settings.database_url))
     bus = MemoryBus()
     carrier = CARRIERS["twilio"](settings, clock)
     phrasebook = Phrasebook(AssemblySpeaker(settings), phrases)

@@ -209,6 +209,9 @@ class CallRow:
 class Store(Protocol):
     """What must last."""
 
+    async def start(self) -> None:
+        """Opens it and brings its shape up to date."""
+
     async def open_call(self, row: CallRow) -> None: ...
 
     async def call(self, call_id: str) -> CallRow | None: ...

@@ -1,21 +1,25 @@
 """Time in the sandbox: an event loop in which time passes only while everybody waits, N times faster than the wall.
 
 Engine and emulators share one loop, so `asyncio.sleep`, timeouts and `loop.time()` are *call time* for all of them.
-Work costs no call time: a slow machine makes a run longer, never different.
+Work costs no call time, that of a disk included (`Timeless`): a slow machine makes a run longer, never different.
 """
 
 from __future__ import annotations
 
 import asyncio
+import inspect
 import selectors
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
 from typing import Any
 
-__all__ = ["PacedLoop", "PinnedClock"]
+__all__ = ["PacedLoop", "PinnedClock", "Timeless"]
 
 
 SHORTEST_POLL = 0.001  # seconds; epoll cannot wait for less
+LONGEST_STAND = 5.0  # wall seconds that time stands still at most while somebody works
 
 
 class _PacedSelector:
@@ -25,6 +29,7 @@ class _PacedSelector:
         self._inner = selectors.DefaultSelector()
         self.speed = speed
         self.elapsed = 0.0  # call seconds since the loop was made
+        self.working = 0  # how many pieces of work go on elsewhere, while which time stands still
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._inner, name)
@@ -32,6 +37,8 @@ class _PacedSelector:
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         ready = self._inner.select(0)
         if ready or timeout == 0:
+            return ready
+        if self.working and (ready := self._inner.select(LONGEST_STAND)):
             return ready
         return self._wait(timeout)
 
@@ -65,6 +72,33 @@ class PacedLoop(asyncio.SelectorEventLoop):
 
     def time(self) -> float:
         return self._paced.elapsed
+
+    @contextmanager
+    def standing(self) -> Iterator[None]:
+        """Time stands still: somebody outside the loop works, and everybody waits for that."""
+        self._paced.working += 1
+        try:
+            yield
+        finally:
+            self._paced.working -= 1
+
+
+class Timeless:
+    """Stands before a thing whose methods wait for a disk, so that they cost no call time."""
+
+    def __init__(self, thing: object, loop: PacedLoop) -> None:
+        self._thing, self._loop = thing, loop
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._thing, name)
+        if not inspect.iscoroutinefunction(method):
+            return method
+
+        async def timeless(*args: Any, **more: Any) -> Any:
+            with self._loop.standing():
+                return await method(*args, **more)
+
+        return timeless
 
 
 class PinnedClock:

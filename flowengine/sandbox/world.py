@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, cast
 
 import uvicorn
 
@@ -24,9 +24,10 @@ from flowengine.flow.diagnostics import FlowInvalid
 from flowengine.flow.model import Flow
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import Flowbook
+from flowengine.runtime.ports import Store
 from flowengine.sandbox import carrier as phone
 from flowengine.sandbox.agent import AgentBehaviour, Misbehaviour, RefusesConnections, VoiceAgent
-from flowengine.sandbox.clock import PacedLoop, PinnedClock
+from flowengine.sandbox.clock import PacedLoop, PinnedClock, Timeless
 from flowengine.sandbox.receiver import Receiver
 from flowengine.sandbox.scenario import Scenario, ScenarioError, changed
 from flowengine.sandbox.scripts import caller_party, doubts, staff_party
@@ -118,7 +119,14 @@ async def running(
         )
         clock = LoopClock(now)
         flows = _flows(flow_file, text, scenario, receiver.url)
-        engine = build(settings, flows, clock, phrases=None, private_webhooks=True)
+        engine = build(
+            settings,
+            flows,
+            clock,
+            phrases=None,
+            private_webhooks=True,
+            kept=lambda store: cast(Store, Timeless(store, loop)),
+        )
         flow = next(iter(flows.flows.values()))
         async with _served(engine, server_socket):
             _connect(carrier, flow, scenario)
