@@ -10,6 +10,7 @@ from pathlib import Path
 
 from prometheus_client import CONTENT_TYPE_LATEST, REGISTRY, generate_latest
 from starlette.applications import Starlette
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
@@ -17,21 +18,33 @@ from starlette.routing import Route
 from flowengine.agents import AGENTS
 from flowengine.agents.speaker import AssemblySpeaker
 from flowengine.bus.memory import MemoryBus
+from flowengine.call.events import CardConfirmed
 from flowengine.call.sentences import fixed_sentences
 from flowengine.carriers import CARRIERS
 from flowengine.desk.access import Access
-from flowengine.desk.outbox import WebhookCourier
+from flowengine.desk.mail import Mail
+from flowengine.desk.messages import Letters
+from flowengine.desk.outbox import Outbox
 from flowengine.desk.pages import desk_routes
+from flowengine.desk.webhooks import Webhooks, webhook_secrets
 from flowengine.flow.model import Office
+from flowengine.runtime.counted import Counted
 from flowengine.runtime.flowbook import Flowbook
 from flowengine.runtime.live import LiveCalls
+from flowengine.runtime.measuring import measurer
+from flowengine.runtime.meters import Meters
+from flowengine.runtime.mistakes import Caught
 from flowengine.runtime.musicbox import MusicBox
 from flowengine.runtime.phrasebook import Phrasebook
-from flowengine.runtime.ports import Bus, Clock, Store
+from flowengine.runtime.ports import Bus, Clock, Parcel, Store
+from flowengine.runtime.senders import Postman, Sender
 from flowengine.runtime.session import Ports
+from flowengine.runtime.sweeper import Sweeper
 from flowengine.settings import Settings
 from flowengine.store import open_store
 from flowengine.transcription import TRANSCRIBERS
+
+LINK_SECONDS = 3600.0  # a link of a flow that is no longer loaded
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +83,25 @@ def build(
 ) -> Engine:
     """`phrases` is the folder rendered sentences are kept in (None: in memory only); `kept` may stand something before
     the store."""
-    store = kept(open_store(settings.database_url))
+    private = private_webhooks or settings.private_webhooks == "yes"
+    store = kept(
+        open_store(settings.database_url, encryption_key=settings.encryption_key, secret_key=settings.lasting_secret)
+    )
     bus = MemoryBus()
     carrier = CARRIERS["twilio"](settings, clock)
     phrasebook = Phrasebook(AssemblySpeaker(settings), phrases)
-    music = MusicBox(allow_private=private_webhooks)
-    access = Access(settings.secret_key, clock, bus, settings.desk_url)
+    music = MusicBox(allow_private=private)
+    access = Access(settings.secret_key, clock, bus, settings.desk_url, store)
+
+    def delivered(parcel: Parcel) -> None:
+        what = f"{parcel.event} by {parcel.channel}"
+        access.trail.note_later(access.access(parcel.flow, "outbox", "delivered", parcel.call_id, parcel.handoff, what))
+        if (parcel.event, parcel.channel) == ("handoff.decided", "webhook"):
+            calls.tell(parcel.call_id, lambda at: CardConfirmed(at, "webhook"))
+
+    senders = _senders(settings, flows, clock, access, carrier.texts, private)
+    outbox = Outbox(store, clock, senders, claim=bus.claim, delivered=delivered)
+    counted = Counted(Meters(), measurer(store, settings.secret_key), flows, store, clock)
     ports = Ports(
         clock=clock,
         carrier=carrier.client,
@@ -83,33 +109,65 @@ def build(
         transcriber=TRANSCRIBERS["assemblyai"](settings, clock),
         store=store,
         bus=bus,
-        courier=WebhookCourier(settings, allow_private=private_webhooks),
+        outbox=outbox,
         phrasebook=phrasebook,
         music=music.music,
-        card_link=access.handoff_link,
+        ended=counted.call_over,
     )
     calls = LiveCalls(ports, flows)
+    sweeper = Sweeper(store, clock, flows.flows, carrier.client.delete_recording)
 
     @asynccontextmanager
     async def lifespan(app: Starlette) -> AsyncIterator[None]:
         await store.start()
+        await outbox.start()
+        sweeping = asyncio.create_task(sweeper.run())
         yield
+        sweeping.cancel()
+        await asyncio.wait([sweeping])
         await calls.close()
-        for port in (phrasebook, ports.courier, carrier.client, bus, store):
+        for port in (phrasebook, outbox, carrier.client, counted, access, bus, store):
             await port.close()
 
     routes = [
         Route("/healthz", _healthy),
         Route("/readyz", _ready(calls)),
-        Route("/metrics", _metrics),
+        Route("/metrics", _metrics(counted, calls)),
         *carrier.routes(calls, bus, clock),
-        *desk_routes(settings, store, bus, calls, clock, access, offices=_offices(flows)),
+        *desk_routes(settings, store, bus, calls, clock, access, flows=flows.flows.get, outbox=outbox),
     ]
-    return Engine(Starlette(routes=routes, lifespan=lifespan), calls, store, bus, access, phrasebook, flows, music)
+    return Engine(
+        Starlette(routes=routes, lifespan=lifespan, middleware=[Middleware(Caught)]),
+        calls,
+        store,
+        bus,
+        access,
+        phrasebook,
+        flows,
+        music,
+    )
 
 
-def _offices(flows: Flowbook) -> Callable[[str], Office | None]:
-    return lambda key: flows.flows[key].office if key in flows.flows else None
+def _senders(
+    settings: Settings, flows: Flowbook, clock: Clock, access: Access, texts: Postman, private: bool
+) -> dict[str, Sender]:
+    """The channels of the outbox."""
+
+    def link(parcel: Parcel) -> str:
+        flow = flows.flows.get(parcel.flow)
+        seconds = flow.card.link_expires if flow else LINK_SECONDS
+        if parcel.handoff:
+            return access.handoff_link(parcel.handoff, parcel.flow, seconds)
+        return access.sign_in(parcel.flow)
+
+    def office(flow: str) -> Office | None:
+        return flows.flows[flow].office if flow in flows.flows else None
+
+    return {
+        "webhook": Webhooks(webhook_secrets(settings), link=link, allow_private=private),
+        "sms": Letters(texts, office=office, link=link),
+        "email": Letters(Mail(settings.smtp_url, settings.mail_from, clock), office=office, link=link),
+    }
 
 
 async def _healthy(request: Request) -> Response:
@@ -127,5 +185,9 @@ def _ready(calls: LiveCalls) -> Callable[[Request], Awaitable[Response]]:
     return ready
 
 
-async def _metrics(request: Request) -> Response:
-    return Response(generate_latest(REGISTRY), media_type=CONTENT_TYPE_LATEST)
+def _metrics(counted: Counted, calls: LiveCalls) -> Callable[[Request], Awaitable[Response]]:
+    async def metrics(request: Request) -> Response:
+        page = await counted.page(running=len(calls.sessions), ignored=calls.ignored)
+        return Response(generate_latest(REGISTRY) + page, media_type=CONTENT_TYPE_LATEST)
+
+    return metrics

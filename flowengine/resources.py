@@ -21,7 +21,7 @@ def schema_text() -> str:
     return (_folder("schemas") / "flow.schema.json").read_text(encoding="utf-8")
 
 
-def template_dir(name: Literal["twiml", "desk"]) -> Path:
+def template_dir(name: Literal["twiml", "desk", "audit"]) -> Path:
     """The folder of one kind of template."""
     return _folder("templates") / name
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import socket
 from types import FrameType
 
@@ -10,6 +11,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from flowengine.runtime.live import LiveCalls
+from flowengine.runtime.mistakes import told_by_loop
 
 DRAIN_SECONDS = 120.0
 
@@ -50,7 +52,15 @@ class DrainingServer(uvicorn.Server):
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
+        self._loop.set_exception_handler(told_by_loop)
         await super().serve(sockets)
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """What has been loaded by now stays: the collector need not walk through it while callers talk, which would
+        hold frames up for a tenth of a second (benchmarks/bench_viewers.py)."""
+        await super().startup(sockets)
+        gc.collect()
+        gc.freeze()
 
     def _start_draining(self) -> None:
         self._drain = self._loop.create_task(self._until_calls_end())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import replace
 
 from flowengine.call import closing, handoff, listening, prompt, quiet, switching, wondering
@@ -10,6 +11,7 @@ from flowengine.call import events as e
 from flowengine.call.commands import (
     AddWork,
     AnswerTool,
+    AskAddress,
     StartTimer,
 )
 from flowengine.call.conditions import Trigger, is_judged
@@ -21,12 +23,14 @@ from flowengine.call.state import (
     Phase,
 )
 from flowengine.flow import words
-from flowengine.flow.model import Field, Flow, VoicemailStep
+from flowengine.flow.model import Field, Flow, Tool, VoicemailStep
 
 WHO_IS_RUNG = "the rule alone says who is rung"
 SESSION_SECONDS = 3600.0  # a session lives where the service does not say (assemblyai.md 1.9)
 RENEWED_BEFORE = 120.0  # seconds before its end another one goes on
 LEAST_SESSION = 60.0
+MOST_ASKING = 4  # tool calls at a time that wait for an address
+PASSED_ON = '{"status": "noted", "do": "tell the caller the office will confirm it"}'
 
 
 def agent_ready(flow: Flow, call: Call, event: e.AgentReady) -> Step:
@@ -176,14 +180,35 @@ def _as_choice(field: Field, value: str) -> str:
 
 
 def _flow_tool(flow: Flow, call: Call, event: e.ToolCalled) -> Step:
-    """A tool of the flow: work on a department's desk."""
+    """A tool of the flow: work on a department's desk, or a question to an address."""
     tool = next((t for t in flow.tools if t.name == event.name), None)
     if tool is None:
         return _refused(call, event, "there is no such tool")
-    call = replace(call, works=call.works + 1, tools_run=(*call.tools_run, tool.name))
+    call = replace(call, tools_run=(*call.tools_run, tool.name))
     fields = {a.name: _text(event, a.name)[: listening.MOST_WORDS] or "not given" for a in tool.asks_for}
-    work = AddWork(f"{call.call_id}-w{call.works}", tool.name, tool.sends_to or next(iter(flow.departments)), fields)
+    if tool.post:
+        return _asked(call, event, tool, fields)
+    call = replace(call, works=call.works + 1)
     return call, (
-        work,
-        AnswerTool(event.tool_call, '{"status": "noted", "do": "tell the caller the office will confirm it"}'),
+        AddWork(f"{call.call_id}-w{call.works}", tool.name, tool.sends_to, fields),
+        AnswerTool(event.tool_call, PASSED_ON),
     )
+
+
+def _asked(call: Call, event: e.ToolCalled, tool: Tool, fields: Mapping[str, str]) -> Step:
+    """The address is asked; its answer, or that there is none, reaches the receptionist as `ToolAnswered`."""
+    if len(call.asking) >= MOST_ASKING:
+        return _refused(call, event, "earlier requests are still being answered")
+    call = replace(call, parcels=call.parcels + 1, asking=(*call.asking, event.tool_call))
+    parcel = f"{call.call_id}-d{call.parcels}"
+    return call, (AskAddress(parcel, event.tool_call, tool.name, tool.post, fields, tool.timeout),)
+
+
+def tool_answered(flow: Flow, call: Call, event: e.ToolAnswered) -> Step:
+    """What the address said, as a value the receptionist can use and never as an instruction; without an answer the
+    request is tried again by itself, and the receptionist says so."""
+    if event.tool_call not in call.asking:
+        return call, ()
+    call = replace(call, asking=tuple(waiting for waiting in call.asking if waiting != event.tool_call))
+    answer = json.dumps({"status": "answered", "answer": event.answer}) if event.ok else PASSED_ON
+    return call, (AnswerTool(event.tool_call, answer),)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from flowengine.call import bridging, consulting, ringing
 from flowengine.call import events as e
 from flowengine.call.card import briefing
@@ -10,6 +12,7 @@ from flowengine.call.commands import (
     AskWhy,
     AwaitTone,
     BriefStaff,
+    CancelLeg,
     Command,
     HangUp,
     MoveStaff,
@@ -20,7 +23,7 @@ from flowengine.call.giving_up import CALLER_GONE, TAKEN
 from flowengine.call.ringing import NO_KEY
 from flowengine.call.saying import Step, together, transfer, voice
 from flowengine.call.staff_wording import ASK_WHY, NOTE, PRESS_ONE, PRESS_ONE_OR_TWO, THANK_YOU
-from flowengine.call.state import Attempt, Call, Phase, attempt_on, running, with_attempt
+from flowengine.call.state import Attempt, Call, Phase, attempt_on, open_attempts, running, with_attempt
 from flowengine.call.wording import ours
 from flowengine.flow import abilities
 from flowengine.flow.abilities import briefing_for, digits_for, line_of
@@ -30,6 +33,8 @@ BRIEFING_SECONDS = 15.0  # beyond `accept_within`, for the briefing itself
 WHY_SECONDS = 6.0  # for a key that says why
 TONE_SECONDS = 30.0  # for a machine to finish its greeting
 
+ON_PAGE = "on the page"
+MOST_WHY = 80  # characters of a reason written on the page
 WHY = {"1": "busy right now", "2": "somebody else should take it"}
 
 
@@ -44,9 +49,11 @@ def picked_up(flow: Flow, call: Call, event: e.LegAnswered) -> Step:
     if settings.accept is Accept.NONE:
         return together((call, stop), lambda c: bridging.accept(flow, c, attempt, event.request))
     if _briefing(settings, attempt) is Briefing.CONVERSATION and not attempt.asked_again:
-        return together((call, stop), lambda c: consulting.begins(flow, c, event.leg, event.request))
+        begun: Step = together((call, stop), lambda c: consulting.begins(flow, c, event.leg, event.request))
+        return together(begun, lambda c: ringing.show(flow, c, running(c).status))
     document, timer = by_key(flow, call, attempt)
-    return call, (Answer(event.request, document), *stop, timer)
+    asked: Step = (call, (Answer(event.request, document), *stop, timer))
+    return together(asked, lambda c: ringing.show(flow, c, running(c).status))
 
 
 def _too_late(call: Call, attempt: Attempt | None, request: str) -> Step:
@@ -57,6 +64,8 @@ def _too_late(call: Call, attempt: Attempt | None, request: str) -> Step:
         and call.handoff.winner == attempt.leg
         and call.phase in (Phase.BRIDGING, Phase.CONNECTED)
     ):
+        if attempt.evidence == ON_PAGE:  # an order moves them; entering by two ways would end the room between them
+            return call, (Answer(request, AwaitTone(attempt.leg, TONE_SECONDS)),)
         return call, bridging.enters(attempt, call.handoff.room, request)
     return call, (Answer(request, HangUp(CALLER_GONE if call.phase == Phase.ENDED else TAKEN)),)
 
@@ -115,7 +124,8 @@ def pressed(flow: Flow, call: Call, event: e.StaffPressed) -> Step:
 def _pressed_too_late(call: Call, attempt: Attempt | None, event: e.StaffPressed) -> Step:
     if not event.request:
         return call, ()
-    if event.key == "1" or call.phase == Phase.ENDED:
+    won = attempt is not None and call.handoff is not None and call.handoff.winner == attempt.leg  # on the page
+    if event.key == "1" or won or call.phase == Phase.ENDED:
         return _too_late(call, attempt, event.request)
     return call, (Answer(event.request, HangUp()),)
 
@@ -162,6 +172,35 @@ def said_why(flow: Flow, call: Call, event: e.StaffSaidWhy) -> Step:
     if call.handoff is None:
         return call, answer
     return together((call, answer), lambda c: ringing.show(flow, c, c.handoff.status if c.handoff else ""))
+
+
+def decided_on_page(flow: Flow, call: Call, event: e.StaffDecided) -> Step:
+    """The same on the page: who has picked up takes the call there instead of by key; who has not may only decline."""
+    attempt = _theirs(flow, call, event)
+    if attempt is None or call.phase != Phase.RINGING:
+        return call, ()
+    if not event.accepts:
+        return _declines_on_page(flow, call, attempt, event)
+    if attempt.answered is None or not attempt.ref:
+        return call, ()
+    call = with_attempt(call, attempt.leg, evidence=ON_PAGE)
+    return bridging.accept(flow, call, replace(attempt, evidence=ON_PAGE), "")
+
+
+def _theirs(flow: Flow, call: Call, event: e.StaffDecided) -> Attempt | None:
+    """The open attempt on a person of the hand-off the page showed; one who has picked up before one who has not."""
+    if call.handoff is None or call.handoff.id != event.handoff:
+        return None
+    open_ = [a for a in open_attempts(call) if flow.people[a.target.person].name == event.person]
+    return next((a for a in open_ if a.answered is not None), next(iter(open_), None))
+
+
+def _declines_on_page(flow: Flow, call: Call, attempt: Attempt, event: e.StaffDecided) -> Step:
+    call = with_attempt(call, attempt.leg, why=event.why[:MOST_WHY])
+    there = attempt.answered is not None and attempt.ref
+    bye = MoveStaff(attempt.leg, attempt.ref, _bye(flow, attempt, THANK_YOU))
+    released: Step = (call, (bye if there else CancelLeg(attempt.leg, attempt.ref),))
+    return together(released, lambda c: ringing.attempt_over(flow, c, attempt.leg, "declined", ON_PAGE))
 
 
 # ---- machines --------------------------------------------------------------------------------------------------------

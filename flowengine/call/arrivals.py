@@ -10,6 +10,7 @@ from flowengine.call import (
     answering,
     bridging,
     closing,
+    consenting,
     gauging,
     giving_up,
     handoff,
@@ -115,13 +116,13 @@ def greet(flow: Flow, call: Call, event: e.MediaStarted) -> Step:
     if known and known[0].held is None:
         return together((call, hear), lambda _: known)
     talk: Step = (replace(call, greeted=True), (*hear, *gauging.begins(flow, call)))
-    return together(talk, lambda c: known or (c, ()))
+    return together(talk, lambda c: known or consenting.begins(flow, c, start.greeting))
 
 
 def _greeting(flow: Flow, call: Call) -> str:
     who = flow.receptionist
     line = who.greeting if office_open(flow, call.wall()) else who.greeting_when_closed
-    return fill(worded(line, call.language), values(flow, call))
+    return consenting.greeting_with_line(flow, call, fill(worded(line, call.language), values(flow, call)))
 
 
 def _call_timers(flow: Flow) -> tuple[Command, ...]:
@@ -173,7 +174,7 @@ def stream_lost(flow: Flow, call: Call, event: e.MediaEnded) -> Step:
     """A stream ended that we did not end: the caller hung up, or comes back by the recovery address."""
     if call.caller_at == "moving" and call.left == "stream" and event.stream in (call.stream, call.stream - 1):
         return replace(call, left="lost"), ()  # as it should, if the move is carried out
-    if event.stream != call.stream or call.caller_at != "stream":
+    if event.stream != call.heard_on or call.caller_at != "stream":  # not `stream`: a move to a new one may have failed
         return call, ()
     return replace(call, caller_at="lost"), (CheckCaller(call.ref), StartTimer("back", BACK_SECONDS))
 
@@ -287,7 +288,7 @@ def line_over(flow: Flow, call: Call) -> Step:
     assert call.line is not None
     said = Turn(call.at, "agent", call.line.text)
     then, call = call.line.then, replace(call, line=None, turns=(*call.turns, said))
-    return AFTER_LINE[then](flow, call)
+    return together(consenting.told_with(flow, call, said.text), lambda c: AFTER_LINE[then](flow, c))
 
 
 def _hold_again(flow: Flow, call: Call) -> Step:
@@ -300,6 +301,7 @@ def _hold_again(flow: Flow, call: Call) -> Step:
 AFTER_LINE: dict[str, Callable[[Flow, Call], Step]] = {
     "announced": lambda flow, call: handoff.announced(flow, call),
     "hold": _hold_again,
+    consenting.LINE: consenting.line_heard,
     "message": lambda flow, call: closing.message_begins(flow, call),
     "hang_up": lambda flow, call: closing.hang_up(flow, call),
     "callback": lambda flow, call: closing.callback_begins(flow, call),
@@ -312,4 +314,6 @@ def line_failed(flow: Flow, call: Call, event: e.LineFailed) -> Step:
         return call, ()
     if call.line.then == "hold":
         return line_over(flow, call)
+    if call.line.then == consenting.LINE:
+        return consenting.line_failed(flow, call)
     return say_by_carrier(call)

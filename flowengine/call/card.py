@@ -6,9 +6,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+from flowengine.call import recorded
 from flowengine.call.staff_wording import NO_REASON, THE_CALLER
 from flowengine.call.state import Call, Handoff
 from flowengine.call.wording import ours
@@ -78,7 +80,7 @@ def _waited(seconds: float) -> str:
 
 
 def card(flow: Flow, call: Call, handoff: Handoff) -> dict[str, object]:
-    """The card as plain values: headline, fields, who was tried, what is happening."""
+    """The card as plain values: headline, fields, who was tried, what happens (schemas/handoff_card.schema.json)."""
     department = flow.departments.get(handoff.department)
     return {
         "version": CARD_VERSION,
@@ -96,16 +98,55 @@ def card(flow: Flow, call: Call, handoff: Handoff) -> dict[str, object]:
         "method": handoff.method,
         "fields": list(_fields(flow, call, handoff)),
         "caller": call.caller,
+        "identity": _identity(flow, call),
         "status": handoff.status,
         "status_text": _status_text(flow, handoff),
         "people": [
-            {"person": flow.people[a.target.person].name, "outcome": a.outcome, "why": a.why} for a in handoff.attempts
+            {
+                "person": flow.people[a.target.person].name,
+                "outcome": a.outcome,
+                "why": a.why,
+                "state": None if a.outcome is not None else "ringing" if a.answered is None else "answered",
+            }
+            for a in handoff.attempts
         ],
         "decided_at": call.wall(handoff.decided).isoformat(),
-        "recording": handoff.recording,
-        "transcript": flow.card.transcript,
+        "recording": handoff.recording or recorded.address(call),
+        "consent": recorded.told(flow, call),
+        "transcript_shown": flow.card.transcript,
         "link_expires": flow.card.link_expires,
     }
+
+
+def outward_card(flow: Flow, call: Call, handoff: Handoff) -> dict[str, object]:
+    """The card as it leaves the house: nothing marked private, neither as a field nor in other words."""
+    known = _open_fields(flow, call)
+    secrets = [value for name, value in call.fields.items() if name not in known and len(value) > 2]
+    open_ = replace(call, fields=known)
+    shown = card(flow, open_, handoff)
+    fields = [field for field in _fields(flow, open_, handoff) if not field["private"]]
+    words = {name: _without(str(shown[name]), secrets) for name in ("headline", "summary", "matched")}
+    cleared = [{**field, "value": _without(str(field["value"]), secrets)} for field in fields]
+    said = [] if flow.card.transcript == "none" else said_before(call, handoff)
+    transcript = [{**line, "text": _without(line["text"], secrets)} for line in said]
+    return {**shown, **words, "fields": cleared, "transcript": transcript}
+
+
+def said_before(call: Call, handoff: Handoff) -> list[dict[str, str]]:
+    """What was said until the hand-off was decided, oldest first."""
+    return [{"speaker": t.speaker, "text": t.text} for t in call.turns if t.at <= handoff.decided]
+
+
+def _identity(flow: Flow, call: Call) -> dict[str, str]:
+    """What the number says about who calls; it proves nothing (language.md section 4, `known_caller`)."""
+    if not call.caller:
+        return {"match": "withheld", "text": "Number withheld"}
+    groups = [name.replace("_", " ") for name, numbers in flow.known_callers.items() if call.caller in numbers]
+    if groups:
+        return {"match": "known", "text": f"This number is listed under {' and '.join(groups)}"}
+    if call.called_before:
+        return {"match": "called before", "text": "This number has called before"}
+    return {"match": "new", "text": "No earlier call from this number is known"}
 
 
 def _fields(flow: Flow, call: Call, handoff: Handoff) -> Iterator[Mapping[str, object]]:

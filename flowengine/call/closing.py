@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from typing import Literal
+from zoneinfo import ZoneInfo
 
 from flowengine.call import agent, gauging, listening
 from flowengine.call import events as e
@@ -33,7 +34,7 @@ from flowengine.call.state import Call, Handoff, Phase
 from flowengine.call.wording import BACK, GOODBYE, THANKS, ours, worded
 from flowengine.flow import model, words
 from flowengine.flow.fill import fill
-from flowengine.flow.hours import office_open
+from flowengine.flow.hours import callback_time, office_open
 from flowengine.flow.model import Flow, Spoken
 
 MESSAGE_SECONDS = 30.0  # for each question while a message is taken
@@ -244,8 +245,18 @@ def deliver(flow: Flow, call: Call) -> Step:
 
 def taken_down(flow: Flow, call: Call) -> Step:
     """The work that a message or a promised call makes."""
-    call, added = add_work(flow, call, call.taking, flow.take_message.collect)
+    more = {"promised_by": _promised_by(flow, call)} if call.taking == "callback" else {}
+    call, added = add_work(flow, call, call.taking, flow.take_message.collect, **more)
     return replace(call, outcome=call.taking), added
+
+
+def _promised_by(flow: Flow, call: Call) -> str:
+    """Until when the call is promised, ISO 8601: as the caller heard it when the promise was made."""
+    department = call.past[-1].department if call.past else ""
+    made = call.past[-1].ended_at if call.past else None
+    at = call.wall(made).astimezone(ZoneInfo(flow.office.timezone))
+    by = callback_time(flow, department, at)
+    return by.isoformat() if by else "as soon as possible"
 
 
 def add_work(flow: Flow, call: Call, kind: str, fields: tuple[str, ...], **more: str) -> Step:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Literal
 
 # ---- documents: what the carrier is told a leg should do next ------------------------------------------
 
@@ -225,7 +226,35 @@ class CheckCaller:
     ref: str
 
 
-CarrierCommand = Answer | RingStaff | CancelLeg | MoveCaller | MoveStaff | Announce | CheckRoom | CheckCaller
+@dataclass(frozen=True, slots=True)
+class StartRecording:
+    """Record what the caller says and hears from now on, each apart: `RecordingStarted` follows, or `RecordingEnded`
+    without an address."""
+
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class StopRecording:
+    """Record no more; `recording` is the carrier's name of it, or "" for the one that runs. `RecordingEnded` follows,
+    or `RecordingGoesOn` where the carrier did not take the order."""
+
+    ref: str
+    recording: str = ""
+
+
+CarrierCommand = (
+    Answer
+    | RingStaff
+    | CancelLeg
+    | MoveCaller
+    | MoveStaff
+    | Announce
+    | CheckRoom
+    | CheckCaller
+    | StartRecording
+    | StopRecording
+)
 
 
 # ---- what the caller hears -----------------------------------------------------------------------------------------
@@ -392,12 +421,42 @@ class NoteDecision:
 
 
 @dataclass(frozen=True, slots=True)
-class SendCard:
-    """Deliver the card by webhook; `CardConfirmed` follows a 2xx."""
+class NoteConsent:
+    """For the journal alone: what was made of the caller's answer to being recorded. `answer` is yes, no, none (no
+    answer), told (the caller was told, not asked), not told, or withdrawn; `asked` is the call second at which the
+    caller had heard the line, None when that never was."""
 
-    handoff: str
+    answer: str
+    asked: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deliver:
+    """Hand something to another system, or to somebody's phone or mailbox; it is tried for a day.
+
+    `event` is handoff.decided, handoff.ringing, handoff.connected, handoff.failed, call.completed, message.taken or
+    callback.requested. `data` is JSON-native and holds nothing marked private. `CardConfirmed` follows when a webhook
+    has taken a `handoff.decided`. A text or an e-mail never holds `data`, only what happened and a link.
+    """
+
+    parcel: str  # id, grown from the call id
+    event: str
+    channel: Literal["webhook", "sms", "email"]
     address: str
-    card: Mapping[str, object]
+    data: Mapping[str, object]
+    handoff: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class AskAddress:
+    """A tool of the flow posts to an address; `ToolAnswered` follows within `seconds`."""
+
+    parcel: str
+    tool_call: str
+    tool: str
+    address: str
+    arguments: Mapping[str, object]
+    seconds: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -430,7 +489,7 @@ class EndCall:
     outcome: str
 
 
-DeskCommand = NoteDecision | ShowCard | SendCard | AddWork
+DeskCommand = NoteDecision | NoteConsent | ShowCard | Deliver | AskAddress | AddWork
 SessionCommand = StartTimer | StopTimer | EndCall
 
 Command = CarrierCommand | MediaCommand | AgentCommand | ConsultCommand | GaugeSpeech | DeskCommand | SessionCommand

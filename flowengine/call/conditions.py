@@ -139,8 +139,3 @@ def quiet_limits(flow: Flow, call: Call) -> tuple[float, ...]:
 def gauges_speech(flow: Flow, call: Call) -> bool:
     """Whether a rule that may still fire needs to know how well the caller is understood."""
     return any(isinstance(r.condition, ConfidenceBelow) and r.key not in call.spent for r in flow.rules)
-
-
-def asks_who_called_before(flow: Flow) -> bool:
-    """Whether a rule of the flow needs to know about earlier calls."""
-    return any(isinstance(r.condition, KnownCaller) and CALLED_BEFORE in r.condition.groups for r in flow.rules)

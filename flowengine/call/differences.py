@@ -16,6 +16,7 @@ from flowengine.call.state import handoffs
 from flowengine.flow.hours import spans_words, week_words
 from flowengine.flow.model import Expectation, Flow, FlowTest, HoursException, Spoken
 from flowengine.flow.occasions import Occasion, occasions, range_words
+from flowengine.flow.spelling import limit
 
 MOST_NAMED = 3  # callers named in one sentence; the rest are counted
 SAME = "No caller will notice."
@@ -182,7 +183,7 @@ _KNOWN: Mapping[str, Said] = {
     "Where voicemails go": lambda f: [_plain(d) for d in f.voicemail.send_to],
     "The card": lambda f: _plain(f.card),
     "What is kept and blacked out": lambda f: _plain(replace(f.privacy, recording="none", consent_line=None)),
-    "Alarms": lambda f: f.alert_when,
+    "Alerts": lambda f: {name: limit(name, each) for name, each in f.alert_when.items()},
     "Names of rules in reports": lambda f: [r.key for r in f.rules],
     "Names of departments in reports": lambda f: list(f.departments),
 }

@@ -459,6 +459,56 @@ class CardConfirmed:
 
 
 @dataclass(frozen=True, slots=True)
+class StaffDecided:
+    """A staff member took or declined the call on the page. `person` is the name the card shows; `why` in their words
+    or "" and `by` who was signed in."""
+
+    at: float
+    handoff: str
+    person: str
+    accepts: bool
+    why: str = ""
+    by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ToolAnswered:
+    """What an address said to a tool's request, cut to 2,000 characters; `ok` is False when it said nothing in time."""
+
+    at: float
+    tool_call: str
+    ok: bool
+    answer: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStarted:
+    """The carrier records the call; `ref` is its name there."""
+
+    at: float
+    ref: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingEnded:
+    """A recording of the call is ready (`url`) or could not be made (`url` "")."""
+
+    at: float
+    ref: str
+    url: str
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingGoesOn:
+    """The order to stop recording was not taken; `evidence` is the carrier's words."""
+
+    at: float
+    ref: str
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class TimerFired:
     at: float
     timer: str
@@ -529,6 +579,11 @@ Event = (
     | ConsultToolCalled
     | CardShown
     | CardConfirmed
+    | StaffDecided
+    | ToolAnswered
+    | RecordingStarted
+    | RecordingEnded
+    | RecordingGoesOn
     | TimerFired
     | EngineRestarted
     | EngineFailed

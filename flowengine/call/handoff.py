@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import replace
 from itertools import zip_longest
 
-from flowengine.call import closing, parting, quiet
+from flowengine.call import closing, consenting, parting, quiet
 from flowengine.call.card import card, values
 from flowengine.call.commands import (
     AskAgent,
@@ -17,7 +17,6 @@ from flowengine.call.commands import (
     LetAgentSpeak,
     NoteDecision,
     PlayMusic,
-    SendCard,
     ShowCard,
     StartTimer,
     StopTimer,
@@ -78,8 +77,6 @@ def decide(
     before: list[Command] = [*dropped, *over, why, ShowCard(handoff.id, card(flow, call, handoff))]
     if cut_in:
         before.append(ClearAudio())
-    if flow.card.crm_webhook:
-        before.append(SendCard(handoff.id, flow.card.crm_webhook, card(flow, call, handoff)))
     return together((call, tuple(before)), lambda c: _begin(flow, c))
 
 
@@ -207,6 +204,7 @@ def announce(flow: Flow, call: Call) -> Step:
     call = with_handoff(replace(call, phase=Phase.ANNOUNCING), status="announcing")
     handoff = running(call)
     text = fill(handoff.say or worded(transfer(flow, handoff.department).say_before, call.language), values(flow, call))
+    text = text if handoff.emergency else consenting.with_line(flow, call, text)
     shown = (LetAgentSpeak(False), StopTimer("fields"), ShowCard(handoff.id, card(flow, call, handoff)))
     return together((call, shown), lambda c: say(c, text, then="announced"), lambda c: (c, _prepared(flow, c)))
 

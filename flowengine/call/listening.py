@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from flowengine.call import consenting, giving_up, handoff, wondering
 from flowengine.call import events as e
-from flowengine.call import giving_up, handoff, wondering
 from flowengine.call.commands import AskAgent, Command, StartTimer, StopTimer
 from flowengine.call.conditions import Trigger
 from flowengine.call.quiet import not_quiet
@@ -71,8 +71,9 @@ def talking(flow: Flow, call: Call, event: e.CallerSaid) -> Step:
     call, quiet = not_quiet(flow, replace(heard(call, event.text.strip()), confidence=None))
     gauged: tuple[Command, ...] = () if confidence is None else (StopTimer("gauged"),)
     understood: Step = (call, (StopTimer("unclear"), *quiet, *gauged))
-    decided = read_rules(flow, call, Trigger(text=last_said(call), confidence=confidence))
-    return together(understood, lambda _: decided) if decided else understood
+    understood = together(understood, lambda c: consenting.answered(flow, c, event.text))
+    decided = read_rules(flow, understood[0], Trigger(text=last_said(call), confidence=confidence))
+    return together(understood, lambda c: decided or consenting.not_answered(flow, c, event.text))
 
 
 def in_handoff(flow: Flow, call: Call, event: e.CallerSaid) -> Step:
@@ -117,7 +118,7 @@ def not_understood(flow: Flow, call: Call) -> Step:
         return replace(call, unheard=0), ()
     call = replace(call, unclear=call.unclear + max(1, call.unheard), unheard=0)
     again = AskAgent("Tell the caller kindly that you could not make out the words and ask them to say it again.")
-    return read_rules(flow, call, Trigger()) or (call, (again,))
+    return read_rules(flow, call, Trigger()) or consenting.not_understood(flow, call) or (call, (again,))
 
 
 def after_count(flow: Flow, call: Call) -> Step:
@@ -132,9 +133,10 @@ def agent_said(flow: Flow, call: Call, event: e.AgentSaid) -> Step:
     if not text:
         return call, ()
     call = replace(call, turns=(*call.turns, Turn(event.at, "agent", text, event.interrupted)))
+    call, cut = consenting.cut_short(flow, call, event)
     if call.phase == Phase.TALKING and call.held is None and words.promises_transfer(text):
-        return replace(call, promised=call.at), (StartTimer("promised", PROMISE_SECONDS),)
-    return call, ()
+        return replace(call, promised=call.at), (*cut, StartTimer("promised", PROMISE_SECONDS))
+    return call, cut
 
 
 def promise_not_kept(flow: Flow, call: Call) -> Step:

@@ -12,6 +12,7 @@ from flowengine.call import (
     arrivals,
     bridging,
     closing,
+    consenting,
     consulting,
     gauging,
     giving_up,
@@ -25,6 +26,8 @@ from flowengine.call import (
     quiet,
     ringing,
     switching,
+    taping,
+    telling,
     wondering,
 )
 from flowengine.call import events as e
@@ -54,13 +57,16 @@ def step(flow: Flow, call: Call, event: e.Event) -> Step:
 
     Every question of the carrier (an event with a `request`) is answered.
     """
+    earlier = call
     before = call = _listened(replace(call, at=max(call.at, event.at)), event)
     handler = TRANSITIONS.get((call.phase, type(event))) or ANYWHERE.get(type(event))
     call, commands = handler(flow, call, event) if handler else (call, ())
+    call, commands = together((call, commands), lambda c: consenting.follows(flow, c, event))
     request = getattr(event, "request", "")
     if request and not any(isinstance(c, Answer) and c.request == request for c in commands):
         commands = (*commands, Answer(request, HangUp()))
-    return call, (*commands, *_awaited(before, call), *_let_go(commands))
+    call, delivered = telling.told(flow, earlier, call, commands)
+    return call, (*commands, *_awaited(before, call), *_let_go(commands), *delivered)
 
 
 def _let_go(commands: tuple[Command, ...]) -> Iterator[Command]:
@@ -72,13 +78,15 @@ def _let_go(commands: tuple[Command, ...]) -> Iterator[Command]:
 
 
 def _listened(call: Call, event: e.Event) -> Call:
-    """Who speaks now, for sentences that should cut nobody short."""
+    """Who speaks now, for sentences that should cut nobody short, and on which stream."""
     match event:
         case e.SpeechStarted():
             return replace(call, speaks="caller", speaks_since=call.at)
         case e.ReplyStarted():
             return replace(call, speaks="agent", speaks_since=call.at)
-        case e.SpeechEnded() | e.ReplyHeard() | e.MediaStarted():
+        case e.MediaStarted():
+            return replace(call, speaks="", heard_on=event.stream)
+        case e.SpeechEnded() | e.ReplyHeard():
             return replace(call, speaks="")
     return call
 
@@ -155,6 +163,10 @@ def timer_fired(flow: Flow, call: Call, event: e.TimerFired) -> Step:
             return gauging.never_worded(flow, call)
         case "quiet":
             return quiet.timer(flow, call)
+        case consenting.TIMER:
+            return consenting.timer(flow, call)
+        case taping.TIMER:
+            return taping.stop_again(flow, call)
         case "only_if":
             return wondering.no_answer_came(flow, call)
         case "rule" if call.phase == Phase.TALKING:
@@ -169,8 +181,12 @@ TRANSITIONS: dict[tuple[Phase, type], Handler] = {
     (Phase.TALKING, e.SpeechStarted): quiet.speech_started,
     (Phase.TALKING, e.SpeechEnded): listening.speech_ended,
     (Phase.TALKING, e.SpeechGauged): gauging.gauged,
-    (Phase.TALKING, e.ReplyStarted): quiet.reply_started,
-    (Phase.TALKING, e.ReplyHeard): quiet.reply_heard,
+    (Phase.TALKING, e.ReplyStarted): lambda flow, call, event: together(
+        quiet.reply_started(flow, call, event), lambda c: consenting.reply_started(flow, c, event)
+    ),
+    (Phase.TALKING, e.ReplyHeard): lambda flow, call, event: together(
+        quiet.reply_heard(flow, call, event), lambda c: consenting.reply_heard(flow, c, event)
+    ),
     (Phase.TALKING, e.CallerSaid): listening.talking,
     (Phase.TALKING, e.KeyPressed): listening.key_pressed,
     (Phase.ASKING, e.CallerSaid): listening.in_handoff,
@@ -227,6 +243,8 @@ ANYWHERE: dict[type, Handler] = {
     ),
     e.StaffPressed: answering.pressed,
     e.StaffSaidWhy: answering.said_why,
+    e.StaffDecided: answering.decided_on_page,
+    e.ToolAnswered: agent.tool_answered,
     e.StaffMediaStarted: consulting.listening_now,
     e.StaffReturned: consulting.returned,
     e.ConsultFailed: consulting.failed,
@@ -238,6 +256,9 @@ ANYWHERE: dict[type, Handler] = {
     e.RoomSeen: bridging.seen,
     e.CardShown: legs.card_shown,
     e.CardConfirmed: legs.card_confirmed,
+    e.RecordingStarted: taping.started,
+    e.RecordingEnded: taping.ended,
+    e.RecordingGoesOn: taping.goes_on,
     e.TimerFired: timer_fired,
     e.EngineRestarted: arrivals.restarted,
     e.EngineFailed: lambda flow, call, event: rescue(call),

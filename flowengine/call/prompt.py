@@ -76,10 +76,25 @@ def _lines(flow: Flow, call: Call, situation: str) -> Iterator[str]:
     yield f"When you tried to help and it did not solve the caller's problem, call {NOTE_UNSOLVED}."
     wanted = ", ".join(f"{f.name} ({_kind(f)})" for f in notable(flow))
     yield f"When the caller tells you one of these, call {NOTE_ANSWER}: {wanted}."
+    yield from _recording(flow, call)
     if call.late and (said := story_so_far(call)):
         yield said
     if situation:
         yield f"Now: {situation}"
+
+
+def _recording(flow: Flow, call: Call) -> Iterator[str]:
+    """What the receptionist leaves to the engine, which asks, hears the answer and records or does not."""
+    if flow.privacy.recording == "none":
+        return
+    if flow.privacy.recording == "with consent" and not call.late:
+        yield (
+            "Callers are asked in your greeting whether the call may be recorded. Never ask that yourself and never "
+            "say whether it is recorded. When a caller has only answered that, thank them and ask how you can help."
+        )
+    yield (
+        "When a caller does not want to be recorded, nothing is from then on: say so in one short sentence and go on."
+    )
 
 
 def story_so_far(call: Call) -> str:

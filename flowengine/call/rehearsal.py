@@ -127,7 +127,7 @@ class _Rehearsal:
                 self.caller.answered(instructions)
             case c.ShowCard(handoff):
                 scene.later(0.1, lambda: scene.send(e.CardShown(scene.at, handoff)))
-            case c.SendCard():
+            case c.Deliver(event="handoff.decided", channel="webhook"):
                 scene.later(0.5, lambda: scene.send(e.CardConfirmed(scene.at, "webhook")))
             case c.StartTimer(timer, seconds):
                 self._timer_starts(timer, seconds)

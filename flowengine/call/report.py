@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from flowengine.call.card import card
+from flowengine.call.card import card, said_before
 from flowengine.call.commands import AddWork
 from flowengine.call.events import Event
 from flowengine.call.journal import replay
@@ -68,6 +68,4 @@ def _attempt(flow: Flow, attempt: Attempt) -> dict[str, object]:
 
 
 def _card(flow: Flow, call: Call, handoff: Handoff) -> dict[str, object]:
-    shown = card(flow, call, handoff)
-    so_far = [{"speaker": t.speaker, "text": t.text} for t in call.turns if t.at <= handoff.decided]
-    return {"headline": shown["headline"], "fields": shown["fields"], "transcript": so_far}
+    return {**card(flow, call, handoff), "transcript": said_before(call, handoff)}

@@ -39,6 +39,8 @@ def _sentences(flow: Flow, now: datetime, language: str) -> Iterator[str]:
         "next_opening": next_opening_words(flow, now),
         "closed_because": closed_because(flow, now),
     }
+    if flow.privacy.recording != "none" and flow.privacy.consent_line is not None:
+        yield say(flow.privacy.consent_line, office)
     for department in flow.departments.values():
         own = {**office, "department": department.say_as}
         yield say(department.transfer.say_before, own)

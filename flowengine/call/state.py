@@ -153,6 +153,41 @@ class Held:
     next_step: str = ""
 
 
+ConsentStage = Literal["", "telling", "cut", "saying", "waiting", "settled"]
+
+
+@dataclass(frozen=True, slots=True)
+class Consent:
+    """What the caller was told or asked about being recorded, and answered. Times are call seconds.
+
+    `telling`: the line is part of the greeting; `cut`: the greeting was cut short before it; `saying`: it is spoken by
+    itself; `waiting`: it was heard and is to be answered.
+    """
+
+    stage: ConsentStage = ""
+    reply: str = ""  # the greeting, as the receptionist's service names it
+    asked: int = 0  # how often the line was heard to its end
+    by_itself: bool = False  # it was said once more, or for the first time, as a sentence of its own
+    owed: bool = False  # what the caller said before that is still to be answered
+    heard_at: float | None = None
+    answer: Literal["", "yes", "no", "none", "told", "not told", "withdrawn"] = ""
+    answered_at: float | None = None
+
+
+TapeIs = Literal["", "ordered", "running", "stopping", "over"]
+
+
+@dataclass(frozen=True, slots=True)
+class Tape:
+    """Whether the call is recorded at this moment, and where finished recordings lie."""
+
+    state: TapeIs = ""
+    ref: str = ""  # the carrier's name of what runs
+    addresses: tuple[str, ...] = ()
+    seconds: float = 0.0  # of all of them
+    orders: int = 0  # to stop
+
+
 @dataclass(frozen=True, slots=True)
 class Call:
     """One caller's whole visit."""
@@ -171,6 +206,7 @@ class Call:
     phase: Phase = Phase.ARRIVING
     caller_at: CallerAt = "arriving"
     stream: int = 0  # the stream the caller is on, or was told to open
+    heard_on: int = 0  # the stream whose audio reached us last
     heading: Document | None = None  # where the caller was last sent
     left: CallerAt = "arriving"  # where the caller was when last sent somewhere
     rooms: int = 0  # rooms made in this call; each has a name of its own
@@ -199,6 +235,8 @@ class Call:
     line: PendingLine | None = None
     lines_said: int = 0
     works: int = 0
+    parcels: int = 0  # what was handed to the outbox
+    asking: tuple[str, ...] = ()  # tool calls that wait for an address to answer
     taking: Literal["message", "callback"] = "message"  # what is taken down in `Phase.MESSAGE`
     collecting: tuple[str, ...] = ()  # fields a message still wants
     speaks: str = ""  # who speaks at this moment, "caller" or "agent"; fixed sentences are not counted
@@ -209,6 +247,8 @@ class Call:
     late: bool = False  # the present agent session came in late and must be told the story
     refused: int = 0  # what the model asked for and was refused
     after: str = ""  # what goes on when the caller is back
+    consent: Consent = Consent()  # to being recorded
+    tape: Tape = Tape()
     outcome: str | None = None
 
     @property

@@ -9,14 +9,18 @@ from starlette.routing import BaseRoute
 
 from flowengine.carriers.twilio import Twilio
 from flowengine.runtime.ports import Bus, Calls, Carrier, Clock
+from flowengine.runtime.senders import Postman
 from flowengine.settings import Settings
 
 
 class PhoneCompany(Protocol):
-    """What a phone company brings: who takes orders, and the addresses it calls."""
+    """What a phone company brings: who takes orders, who carries texts, and the addresses it calls."""
 
     @property
     def client(self) -> Carrier: ...
+
+    @property
+    def texts(self) -> Postman: ...
 
     def routes(self, calls: Calls, bus: Bus, clock: Clock) -> Sequence[BaseRoute]: ...
 

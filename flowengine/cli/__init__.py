@@ -24,6 +24,11 @@ COMMANDS: dict[str, str] = {
     "new": "new:new",
     "schema": "schema:schema",
     "replay": "replay:replay_command",
+    "doctor": "doctor:doctor",
+    "report": "report:report_command",
+    "audit": "audit:audit",
+    "desk": "desk:desk",
+    "key": "key:key",
 }
 
 

@@ -21,6 +21,12 @@ from flowengine.flow.model import Flow
 from flowengine.flow.read import Unreadable
 from flowengine.settings import Settings, SettingsError, read_settings
 
+# Libraries that tell at DEBUG what passes through them: statements with their values, messages, addresses.
+TALKATIVE = (
+    "aiosqlite", "aiosmtplib", "asyncio", "httpcore", "picows", "psycopg", "python_multipart", "sqlalchemy", "twilio",
+    "websockets",
+)  # fmt: skip
+
 
 def cannot(why: str) -> NoReturn:
     """Say why the job cannot be done, and exit 2."""
@@ -86,6 +92,8 @@ def settings_of_environment() -> Settings:
 
 def log_to_stderr(level: str) -> None:
     """Log lines of this level and above as JSON to stderr."""
+    for name in TALKATIVE:
+        logging.getLogger(name).setLevel(logging.INFO)
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -59,7 +59,11 @@ def demo(
         cannot(f"scenario {name} does not fit {file}: {'; '.join(wrong)}")
     given = os.environ.get("FLOWENGINE_DATABASE_URL", "")
     options = Options(
-        speed=speed, port=port, caller_audio=caller_audio, database_url=settings.database_url if given else ""
+        speed=speed,
+        port=port,
+        caller_audio=caller_audio,
+        database_url=settings.database_url if given else "",
+        encryption_key=settings.encryption_key,
     )
     plan = Demo(file, text, moment_of(compiled, at or chosen.at), chosen, options, headless)
     quiet = headless and as_json

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 from pathlib import Path
 
@@ -12,11 +11,12 @@ from flowengine.call.journal import BadJournal, decode, encode_commands, replay
 from flowengine.call.report import report
 from flowengine.call.story import tell
 from flowengine.cli.common import cannot, settings_of_environment
+from flowengine.cli.stored import with_store
 from flowengine.flow.compiler import compile_flow
 from flowengine.flow.diagnostics import FlowInvalid
 from flowengine.runtime.ports import CallRow, Entry
 from flowengine.settings import Settings
-from flowengine.store import open_store
+from flowengine.store import SqlStore
 
 
 @click.command(name="replay")
@@ -57,19 +57,14 @@ def replay_command(call: str, flow_file: str | None, as_json: bool) -> None:
 def _journal_of(call: str, settings: Settings) -> tuple[CallRow, list[Entry]]:
     if Path(call).is_file():
         return _journal_file(Path(call))
-    return asyncio.run(_stored(call, settings))
+    return with_store(settings, lambda store: _stored(store, call))
 
 
-async def _stored(call: str, settings: Settings) -> tuple[CallRow, list[Entry]]:
-    store = open_store(settings.database_url)
-    await store.start()
-    try:
-        row = await store.call(call)
-        if row is None:
-            cannot(f"no call {call!r} in {settings.database_url.split('@')[-1]}, and no file of that name")
-        return row, list(await store.journal(call))
-    finally:
-        await store.close()
+async def _stored(store: SqlStore, call: str) -> tuple[CallRow, list[Entry]]:
+    row = await store.call(call)
+    if row is None:
+        cannot(f"no call {call!r} in the database, and no file of that name")
+    return row, list(await store.journal(call))
 
 
 def _journal_file(path: Path) -> tuple[CallRow, list[Entry]]:

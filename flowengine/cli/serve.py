@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import click
@@ -12,6 +12,7 @@ import click
 from flowengine.app import build
 from flowengine.cli.common import cannot, log_to_stderr, settings_of_environment
 from flowengine.flow.diagnostics import FlowInvalid, render_concise
+from flowengine.flow.model import Flow
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import Flowbook, FlowbookError, read_flows
 from flowengine.server import DrainingServer, configured
@@ -41,11 +42,26 @@ def serve(where: str | None, host: str, port: int, workers: int) -> None:
     if settings.redis_url:
         click.echo("FLOWENGINE_REDIS_URL is set; this version keeps what is live in its one process", err=True)
     flows = _flowbook(where or settings.flows)
+    for missing_for in wants(settings, flows.flows.values()):
+        cannot(missing_for)
     try:
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             runner.run(_serve(settings, flows, host, port))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def wants(settings: Settings, flows: Iterable[Flow]) -> Iterator[str]:
+    """What a flow needs of the installation and does not have: it would be found out by a caller otherwise."""
+    for flow in flows:
+        places = (*flow.take_message.send_to, *flow.callback.send_to, *flow.voicemail.send_to, *flow.card.show_on)
+        if any(place.kind == "email" for place in places) and not (settings.smtp_url and settings.mail_from):
+            yield f"{flow.key} sends e-mails: set FLOWENGINE_SMTP_URL and FLOWENGINE_MAIL_FROM"
+        if any(field.private for field in flow.receptionist.find_out) and not settings.encryption_key:
+            yield (
+                f"{flow.key} has fields marked private, which are kept encrypted: set FLOWENGINE_ENCRYPTION_KEY "
+                f"(flowengine key prints a new one)"
+            )
 
 
 def _flowbook(where: str) -> Flowbook:

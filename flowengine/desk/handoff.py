@@ -1,152 +1,126 @@
-"""The page of one hand-off: the card, and what was and is being said."""
+"""The page of one hand-off: the card, what was and is being said, and what staff may do about it."""
 
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
 from flowengine.call.events import CardConfirmed
-from flowengine.desk import stream, words
+from flowengine.desk import handoff_acts, stream, words
 from flowengine.desk.access import Session
 from flowengine.desk.frame import LOAD_SECONDS, Frame
-from flowengine.desk.views import Office, Transcript, View, card_view, last_id
-from flowengine.runtime.ports import CallRow, Entry
+from flowengine.desk.handoff_live import Live, Seen, afterwards
+from flowengine.desk.handoff_view import REASONS, handoff_view
+from flowengine.desk.views import Transcript, last_id
+from flowengine.runtime.ports import Entry
 
 
-@dataclass(frozen=True, slots=True)
-class Seen:
-    """A hand-off that a session may see."""
-
-    card: Mapping[str, Any]
-    row: CallRow | None
-    office: Office
-
-    @property
-    def call_id(self) -> str:
-        return str(self.card["call_id"])
-
-    @property
-    def over(self) -> bool:
-        return self.row is not None and self.row.outcome is not None
+def routes(frame: Frame) -> list[BaseRoute]:
+    """`/handoffs/{handoff}`, its live news, and what can be done on it."""
+    pages = HandoffPages(frame)
+    return [
+        Route("/handoffs/{handoff}", pages.page, methods=["GET"]),
+        Route("/handoffs/{handoff}/events", pages.events, methods=["GET"]),
+        *handoff_acts.routes(frame, pages.seen),
+    ]
 
 
 @dataclass(frozen=True, slots=True)
 class HandoffPages:
-    """`/desk/handoffs/{handoff}` and its live news. What a session may not see does not exist."""
+    """What a session may not see does not exist."""
 
     frame: Frame
 
     async def page(self, request: Request) -> Response:
-        session = self.frame.access.session(request.cookies)
+        session = await self.frame.session(request)
         if session is None:
-            return self.frame.refuse(request)
+            return await self._refused(request)
         async with asyncio.timeout(LOAD_SECONDS):
-            seen = await self._seen(session, request.path_params["handoff"])
+            seen = await self.seen(session, request.path_params["handoff"])
             entries = await self.frame.store.journal(seen.call_id) if seen else []
         if seen is None:
             return self.frame.plain(404)
-        if request.method == "GET":
+        if request.method == "GET" and "sec-purpose" not in request.headers:  # a prefetch is nobody's look
+            await self.frame.note(session, "page opened", seen.call_id, seen.handoff)
             self._opened(seen)
         return self.frame.page(session, "handoff.html", _values(seen, entries, session))
+
+    async def _refused(self, request: Request) -> Response:
+        await self.frame.note_stranger("", "refused", detail="a hand-off's page, without a session")
+        return self.frame.refuse(request)
 
     def _opened(self, seen: Seen) -> None:
         """Somebody has the card. The page of an older hand-off says nothing about the one that goes on."""
         if not seen.over and seen.card.get("status") in words.LIVE:
             self.frame.calls.tell(seen.call_id, lambda at: CardConfirmed(at, "page"))
 
-    async def _seen(self, session: Session, handoff: str) -> Seen | None:
-        card = await self.frame.store.card(handoff)
-        if card is None or not session.may_see(handoff, str(card["flow"])):
+    async def seen(self, session: Session, handoff: str) -> Seen | None:
+        """The hand-off, if this session may see it; a try at another is noted."""
+        store, card = self.frame.store, await self.frame.store.card(handoff)
+        if card is None:
+            await self.frame.note(session, "refused", detail="no such hand-off")
             return None
-        return Seen(card, await self.frame.store.call(str(card["call_id"])), self.frame.office_of(card))
+        if not _may_see(session, card):
+            await self.frame.note(session, "refused", str(card["call_id"]), handoff, "not theirs")
+            return None
+        wrap, notes = (await store.wrap_ups([handoff])).get(handoff), await store.notes(handoff)
+        return Seen(card, await store.call(str(card["call_id"])), self.frame.office_of(card), wrap, notes)
 
     async def events(self, request: Request) -> Response:
-        session = self.frame.access.session(request.cookies)
+        session = await self.frame.session(request)
         if session is None:
-            return self.frame.refuse(request)
+            return await self._refused(request)
         async with asyncio.timeout(LOAD_SECONDS):
-            seen = await self._seen(session, request.path_params["handoff"])
+            seen = await self.seen(session, request.path_params["handoff"])
         if seen is None:
             return self.frame.plain(404)
+        if request.method == "GET":
+            await self.frame.note_view(session, seen.call_id, seen.handoff)
         return self.frame.news(request, session, self._news(session, seen, _after(request)))
 
     async def _news(self, session: Session, known: Seen, after: int) -> AsyncGenerator[str, None]:
         """The card as it is, the lines after `after`, then what comes; nothing is lost between, no final is doubled."""
         async with self.frame.bus.subscribe(f"call:{known.call_id}") as news:
             async with asyncio.timeout(LOAD_SECONDS):  # again: things may have happened before we subscribed
-                seen = await self._seen(session, str(known.card["handoff"])) or known
-                entries = await self.frame.store.journal(seen.call_id, after)
-            live = _Live(seen, max(after, last_id(entries)))
+                seen = await self.seen(session, known.handoff)
+                entries = await self.frame.store.journal(known.call_id, after)
+            if seen is None:
+                return
+            live = Live(seen, max(after, last_id(entries)))
             for piece in live.so_far(entries):
                 yield piece
             async with aclosing(stream.with_heartbeats(news, self.frame.longest(session))) as items:
                 async for item in items:
-                    for piece in live.pieces(item):
+                    async for piece in self._pieces(session, seen.handoff, live, item):
                         yield piece
                     if live.over:
                         return
 
-
-class _Live:
-    """Turns a call's news into the events of one hand-off's page. `over`: nothing more will come."""
-
-    def __init__(self, seen: Seen, last: int) -> None:
-        self.over = False
-        self._seen, self._last, self._ended = seen, last, seen.over
-        self._transcript = Transcript.of(seen.card, seen.row, seen.office)
-
-    def so_far(self, entries: Sequence[Entry]) -> Iterator[str]:
-        yield stream.message(self._card())
-        for line in self._transcript.of_journal(entries):
-            yield stream.message(line, line["id"])
-        if self._ended:
-            yield stream.message({"type": "ended"})
-
-    def pieces(self, item: Mapping[str, Any] | None) -> Iterator[str]:
-        """`item` is news, or None for a stretch of silence."""
-        if item is None:
-            self.over = self._ended  # the last lines of an ended call have come by now
-            yield stream.message({"type": "over"}) if self.over else stream.BEAT
-        elif item["type"] == "ended":
-            self._ended = True
-            yield stream.message(self._card())
-            yield stream.message({"type": "ended"})
-        elif view := self._view(item):
-            yield stream.message(view, view.get("id"))
-
-    def _card(self) -> View:
-        card = card_view(self._transcript.card, self._seen.office, call_over=self._ended)
-        return {"type": "card", "card": card}
-
-    def _view(self, item: Mapping[str, Any]) -> View | None:
+    async def _pieces(
+        self, session: Session, handoff: str, live: Live, item: Mapping[str, Any] | None
+    ) -> AsyncGenerator[str, None]:
         match item:
-            case {"type": "card", "card": card} if card["handoff"] == self._seen.card["handoff"]:
-                self._transcript = replace(self._transcript, card=card)
-                return self._card()
-            case {"type": "line", "final": False}:
-                return self._line(item, None) if self._transcript.live else None
-            case {"type": "line", "id": int(number)} if self._is_new(number) and self._transcript.shows(item["at"]):
-                return self._line(item, number)
-            case {"type": "gap", "id": int(number)} if self._is_new(number) and self._transcript.live:
-                return self._transcript.gap(item["open"], item["leg"], number)
-            case {"type": "reload"}:
-                return stream.RELOAD
-        return None
+            case {"type": "card", "card": card} if card["handoff"] == handoff and not _may_see(session, card):
+                live.over = True  # it went to a department that is not theirs
+            case {"type": "wrap-up" | "note", "handoff": about} if about == handoff:
+                async with asyncio.timeout(LOAD_SECONDS):
+                    seen = await self.seen(session, handoff)
+                if seen is not None:
+                    yield stream.message(afterwards(seen))
+            case _:
+                for piece in live.pieces(item):
+                    yield piece
 
-    def _line(self, item: Mapping[str, Any], number: int | None) -> View:
-        said = (item["speaker"], item["text"], item["at"])
-        return self._transcript.line(*said, id=number, turn=item["turn"], final=number is not None)
 
-    def _is_new(self, number: int) -> bool:
-        """False for what the replay has shown already."""
-        new, self._last = number > self._last, max(self._last, number)
-        return new
+def _may_see(session: Session, card: Mapping[str, Any]) -> bool:
+    return session.may_see(str(card["handoff"]), str(card["flow"]), str(card.get("department_key", "")))
 
 
 def _values(seen: Seen, entries: Sequence[Entry], session: Session) -> dict[str, Any]:
@@ -154,10 +128,12 @@ def _values(seen: Seen, entries: Sequence[Entry], session: Session) -> dict[str,
     return {
         "title": "Hand-off",
         "office": seen.office,
-        "card": card_view(seen.card, seen.office, call_over=seen.over),
+        "card": handoff_view(seen.card, seen.office, call_over=seen.over),
+        "afterwards": seen.afterwards,
+        "reasons": REASONS,
         "lines": list(transcript.of_journal(entries)),
         "began": transcript.began_words if seen.row else "",
-        "transcript": seen.card.get("transcript", "live"),
+        "transcript": seen.card.get("transcript_shown", "live"),
         "over": seen.over,
         "after": last_id(entries),
         "may_list": session.office,

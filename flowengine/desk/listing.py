@@ -3,102 +3,147 @@
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import AsyncGenerator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
 from typing import Any
 
+import structlog
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import BaseRoute, Route
 
-from flowengine.desk import stream, words
+from flowengine.desk import figures, overview, search, stream, tasks, words
 from flowengine.desk.access import Session
 from flowengine.desk.frame import LOAD_SECONDS, Frame
-from flowengine.desk.views import Office, View, call_view, card_view, work_view
-from flowengine.runtime.ports import CallRow
+from flowengine.desk.overview import MOST_OLDER, Overview, State
+from flowengine.desk.views import View, call_view, card_view, work_view
 
-MOST_CALLS = 100  # looked through for callers who talk with the receptionist
-MOST_SHOWN = 50
-MOST_TALKING = 20
+log = structlog.get_logger("flowengine.desk")
+
+ALERT_SECONDS = 2.0  # calls are not kept waiting for figures
 
 
-@dataclass(frozen=True, slots=True)
+def routes(frame: Frame) -> list[BaseRoute]:
+    """The list, its search, and what can be done from it."""
+    state = Overview(frame)
+    pages = ListPages(frame, state)
+    listed: list[BaseRoute] = [Route("/", pages.page), Route("/events", pages.events)]
+    return [*listed, *search.routes(frame, state), *tasks.routes(frame)]
+
+
 class ListPages:
     """`/desk/` and its live news, for who holds the session of an office."""
 
-    frame: Frame
+    def __init__(self, frame: Frame, state: Overview) -> None:
+        self._frame, self._state = frame, state
 
     async def page(self, request: Request) -> Response:
-        session = self._session(request)
-        if session is None:
-            return self.frame.refuse(request)
+        session = await self._frame.session(request)
+        if session is None or not session.office:
+            return self._frame.refuse(request)
+        older = "older" in request.query_params
         async with asyncio.timeout(LOAD_SECONDS):
-            shown = await self._shown(session.flow)
-        return self.frame.page(session, "list.html", {**shown, "title": "Calls"})
+            shown = overview.shown(await self._read(session, older), session, older=older)
+            alerts = await self._alerts(session)
+        if request.method == "GET":
+            await self._frame.note(session, "list opened")
+        return self._frame.page(session, "list.html", {**shown, "alerts": alerts, "found": None})
 
     async def events(self, request: Request) -> Response:
-        session = self._session(request)
-        if session is None:
-            return self.frame.refuse(request)
-        return self.frame.news(request, session, self._news(session))
+        session = await self._frame.session(request)
+        if session is None or not session.office:
+            return self._frame.refuse(request)
+        return self._frame.news(request, session, self._news(session))
 
-    def _session(self, request: Request) -> Session | None:
-        session = self.frame.access.session(request.cookies)
-        return session if session and session.office else None
+    async def _read(self, session: Session, older: bool) -> State:
+        if older:
+            return await overview.read(self._frame, session.flow, MOST_OLDER)
+        return await self._state.now(session.flow)
+
+    async def _alerts(self, session: Session) -> list[str]:
+        """The limits of the flow that are passed. Calls are shown whether or not the figures can be had."""
+        if not session.manages:
+            return []
+        try:
+            async with asyncio.timeout(ALERT_SECONDS):
+                return list(await figures.alerts(self._frame, session.flow))
+        except Exception as mistake:  # whatever a store's library raises
+            log.warning("alerts_missing", error=type(mistake).__name__)
+            return []
 
     async def _news(self, session: Session) -> AsyncGenerator[str, None]:
-        """What is so now, then each change. Each replaces what a page shows of the same thing, so twice is once."""
-        async with self.frame.bus.subscribe(f"office:{session.flow}") as news:
+        """All that is so now, then each change. Whatever a page missed is in the first piece, which replaces what the
+        page shows; each change replaces what was shown of the same thing. So nothing is lost, and twice is once."""
+        await self._frame.note_view(session)
+        async with self._frame.bus.subscribe(f"office:{session.flow}") as news:
             async with asyncio.timeout(LOAD_SECONDS):
-                shown = await self._shown(session.flow)
-            yield stream.message({"type": "now", **{name: shown[name] for name in ("handoffs", "work", "talking")}})
-            async with aclosing(stream.with_heartbeats(news, self.frame.longest(session))) as items:
+                state, alerts = await self._state.now(session.flow), await self._alerts(session)
+            shown = overview.shown(state, session)
+            yield stream.message({"type": "now", "alerts": alerts, **_wire(shown)})
+            live = {str(card["handoff"]): card for card in state.cards if card["call_id"] in state.running}
+            mine = _Mine(self._frame, session, live)
+            async with aclosing(stream.with_heartbeats(news, self._frame.longest(session))) as items:
                 async for item in items:
                     if item is None:
                         yield stream.BEAT
-                    elif view := await self._change(item, session.flow):
+                        continue
+                    for view in await mine.changes(item):
                         yield stream.message(view)
 
-    async def _change(self, item: Mapping[str, Any], flow: str) -> View | None:
+
+def _wire(shown: Mapping[str, Any]) -> View:
+    """What of it a page follows live."""
+    names = ("clock", "work", "done", "talking")
+    return {"handoffs": [*shown["live"], *shown["past"]], **{name: shown[name] for name in names}}
+
+
+class _Mine:
+    """The news of an office as one session may see it. `live` are the cards of the calls that go on, by hand-off."""
+
+    def __init__(self, frame: Frame, session: Session, live: Mapping[str, Mapping[str, Any]]) -> None:
+        self._frame, self._session = frame, session
+        self._known = {name: card for name, card in live.items() if self._may_see(card)}
+
+    def _may_see(self, card: Mapping[str, Any]) -> bool:
+        return self._session.may_see_department(str(card.get("department_key", "")))
+
+    async def changes(self, item: Mapping[str, Any]) -> list[View]:
         match item:
             case {"type": "card", "card": card}:
-                return {"type": "handoff", "handoff": card_view(card, self.frame.office_of(card))}
-            case {"type": "work", "work": work}:
-                return {"type": "work", "work": work_view(work, await self.frame.office(flow))}
+                return list(self._card(card))
+            case {"type": "work", "work": work} if self._session.may_see_department(str(work.get("department", ""))):
+                return [{"type": "work", "work": work_view(work, await self._frame.office(self._session.flow))}]
             case {"type": "call", "state": "talking", "call_id": call, "caller": caller, "since": since}:
-                return {"type": "talking", "call": call_view(call, caller, since, await self.frame.office(flow))}
+                office = await self._frame.office(self._session.flow)
+                return [{"type": "talking", "call": call_view(call, caller, since, office)}]
             case {"type": "call", "state": "ended", "call_id": call}:
-                return {"type": "ended", "call_id": call}
+                return [{"type": "ended", "call_id": call}, *self._ended(call)]
             case {"type": "reload"}:
-                return stream.RELOAD
-        return None
+                return [stream.RELOAD]
+        return []
 
-    async def _shown(self, flow: str) -> dict[str, Any]:
-        """Everything the list shows, newest first."""
-        store = self.frame.store
-        rows, cards = await store.calls(flow, MOST_CALLS), await store.cards(flow, MOST_SHOWN)
-        office = await self.frame.office(flow, next(iter(cards), None))
-        running = await self._running(rows, cards)
-        handoffs = [card_view(card, office, call_over=card["call_id"] not in running) for card in cards]
-        handed = {view["call_id"] for view in handoffs if view["live"]}
-        talking = [row for row in rows if row.call_id in running - handed][:MOST_TALKING]
-        return {
-            "office": office,
-            "handoffs": handoffs,
-            "work": [work_view(work, office) for work in await store.work(flow, MOST_SHOWN)],
-            "talking": [await self._talking(row, office) for row in talking],
-        }
+    def _card(self, card: Mapping[str, Any]) -> list[View]:
+        """A hand-off of ours as it is; of one that is another department's, only that the receptionist has the caller
+        back or no more, for callers with the receptionist are shown to everybody."""
+        office, handoff = self._frame.office_of(card), str(card["handoff"])
+        view = card_view(card, office)
+        if self._may_see(card):
+            self._known[handoff] = card
+            return [{"type": "handoff", "handoff": view}]
+        told: list[View] = []
+        if handoff in self._known:  # it was ours, and went on to others
+            del self._known[handoff]
+            told.append({"type": "gone", "handoff": handoff})
+        if view["back"]:
+            back = call_view(str(card["call_id"]), str(card.get("caller", "")), str(card.get("decided_at", "")), office)
+            told.append({"type": "talking", "call": back})
+        elif card.get("status") in words.LIVE:
+            told.append({"type": "elsewhere", "call_id": card["call_id"]})
+        return told
 
-    async def _running(self, rows: Sequence[CallRow], cards: Sequence[Mapping[str, Any]]) -> set[str]:
-        """The calls that go on. A long one may be older than the newest rows; its card still says that it is live."""
-        known = {row.call_id: row.outcome is None for row in rows}
-        for call_id in {str(card["call_id"]) for card in cards if card.get("status") in words.LIVE} - known.keys():
-            row = await self.frame.store.call(call_id)
-            known[call_id] = row is not None and row.outcome is None
-        return {call_id for call_id, goes_on in known.items() if goes_on}
-
-    async def _talking(self, row: CallRow, office: Office) -> View:
-        first = next(iter(await self.frame.store.journal(row.call_id)), None)
-        caller = json.loads(first.body).get("caller", "") if first and first.kind == "CallArrived" else ""
-        return call_view(row.call_id, caller, row.started, office)
+    def _ended(self, call: object) -> list[View]:
+        """What became of the hand-offs of a call that is over: their cards told what was going on."""
+        over = [name for name, card in self._known.items() if card["call_id"] == call]
+        cards = [self._known.pop(name) for name in over]
+        views = [card_view(card, self._frame.office_of(card), call_over=True) for card in cards]
+        return [{"type": "handoff", "handoff": view} for view in views]

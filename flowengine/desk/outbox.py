@@ -1,107 +1,249 @@
-"""Takes cards to other people's systems: signed, in bounded time, and never to an address inside our own network."""
+"""Takes parcels to other people's systems, phones and mailboxes: kept first, tried at once, and again for a day."""
 
 from __future__ import annotations
 
 import asyncio
-import base64
-import hashlib
-import hmac
-import json
-from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
-from typing import Any
+import random
+from collections import Counter as Tally
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
-import aiohttp
 import structlog
-from standardwebhooks import Webhook
+from prometheus_client import Counter
 
-from flowengine.runtime.addresses import open_socket, public_socket
-from flowengine.settings import Settings
+from flowengine.desk.schedule import MOST_TRIES, after_try, moment
+from flowengine.runtime.lane import again_and_again
+from flowengine.runtime.ports import Clock, Parcel, Store
+from flowengine.runtime.senders import Failed, Sender, Taken
 
 log = structlog.get_logger("flowengine.outbox")
 
-CONNECT_SECONDS = 2.0
-TOTAL_SECONDS = 5.0
-MOST_ANSWER = 256 * 1024  # bytes
+TRIES = Counter(
+    "flowengine_parcels", "Tries to deliver something outward, and what came of them", ["channel", "result"]
+)
+
+LEASE = 120.0  # seconds a parcel is kept from others while it is tried: longer than any try and its recording
+TOGETHER = 16  # parcels tried at once …
+TOGETHER_TO_ONE = 4  # … and to one host, so that a hanging one does not hold up the others
+LOOKS = (100, 400, 1600)  # parcels looked at for one that may go; more only while all in front are held up
+LONGEST_SLEEP = 30.0  # seconds; another process may have left something meanwhile, and wall clocks jump
+SHORTEST_SLEEP = 1.0  # seconds, when something is due and may not go yet
+STORE_SECONDS = 10.0  # the store may take for one answer
+CLOSE_SECONDS = 8.0  # tries under way may take at the end
+
+T = TypeVar("T")
+Tried = Taken | Failed | None  # None: there was no try
+Claim = Callable[[str, float], Awaitable[bool]]
 
 
-class WebhookCourier:
-    """Implements `ports.Courier` by Standard Webhooks (id, timestamp, signature)."""
+class Outbox:
+    """Implements `ports.Outbox` over the store's parcels.
+
+    The promise is *at least once, with the same id*. Before a try its parcel's `due` is moved to the end of a lease;
+    a process that dies in the middle leaves a parcel that becomes due again. `claim` (of the bus) decides between
+    processes that wake for the same parcel. A parcel of a call waits until an earlier one to the same address is sent
+    or dead; a question (`ask`) does not wait for others, because a caller waits for its answer.
+    """
 
     def __init__(
         self,
-        settings: Settings,
-        allow_private: bool = False,
+        store: Store,
+        clock: Clock,
+        senders: Mapping[str, Sender],
         *,
-        secret: str = "",
-        now: Callable[[], datetime] = lambda: datetime.now(UTC),
+        claim: Claim,
+        delivered: Callable[[Parcel], None] = lambda parcel: None,
+        chance: Callable[[], float] = random.random,
     ) -> None:
-        """`secret` is `whsec_…`; without it one grows from the installation's key. `now` is the receivers' time."""
-        self._webhook = Webhook(secret or webhook_secret(settings.secret_key))
-        self._allow_private, self._now = allow_private, now
-        self._session: aiohttp.ClientSession | None = None
+        """`senders` by channel. `delivered` is told of each success, at once. `chance` gives 0 to 1."""
+        self._store, self._clock, self._senders = store, clock, senders
+        self._claim, self._delivered, self._chance = claim, delivered, chance
+        self._wake = asyncio.Event()
+        self._trying: dict[str, asyncio.Task[Tried]] = {}
+        self._hosts: Tally[str] = Tally()
+        self._worker: asyncio.Task[None] | None = None
 
-    async def send_card(self, address: str, flow: str, handoff: str, card: Mapping[str, object]) -> bool:
-        """True when answered 2xx within 5 s with at most 256 KiB. Never raises for the world's mistakes."""
-        if not (self._allow_private or address.lower().startswith("https://")):
-            log.warning("webhook_not_https", handoff=handoff)
-            return False
+    async def start(self) -> None:
+        """Begins to deliver: what is put from now on, and what an earlier process left."""
+        self._worker = asyncio.create_task(self._work())
+
+    async def put(self, parcel: Parcel) -> None:
+        now = self._now().isoformat()
+        await self._ask_store(self._store.save_parcel(replace(parcel, made=parcel.made or now, due=parcel.due or now)))
+        self._wake.set()
+
+    async def ask(self, parcel: Parcel, seconds: float) -> str | None:
+        """A try that outlasts `seconds` goes on without us: to break it off would mean to ask the same again."""
+        loop = asyncio.get_running_loop()
+        until = loop.time() + seconds
         now = self._now()
-        body = _body(card, now)
-        headers = _headers(self._webhook, f"msg_{handoff}_decided", now, body)
-        try:
-            async with asyncio.timeout(TOTAL_SECONDS):
-                return await self._post(address, body, headers)
-        except (aiohttp.ClientError, OSError, TimeoutError, ValueError) as mistake:
-            log.warning("webhook_failed", handoff=handoff, error=type(mistake).__name__)
+        mine = replace(parcel, made=parcel.made or now.isoformat(), due=_after(now, LEASE), tries=1)
+        if not await self._ask_store(self._store.save_parcel(mine)):
+            return None  # it is on its way already
+        task = self._begin(mine, self._try(mine))
+        await asyncio.wait({task}, timeout=until - loop.time())
+        result = task.result() if task.done() and not task.cancelled() else None
+        return result.answer if isinstance(result, Taken) else None
+
+    async def retry(self, parcel_id: str) -> bool:
+        """A dead parcel is tried again, by hand. False when it is unknown, not dead, or retention has emptied it."""
+        parcel = await self._ask_store(self._store.parcel(parcel_id))
+        if parcel is None or parcel.state != "dead" or (parcel.channel == "webhook" and not parcel.data):
             return False
-
-    async def _post(self, address: str, body: str, headers: Mapping[str, str]) -> bool:
-        async with self._open().post(address, data=body.encode(), headers=headers, allow_redirects=False) as response:
-            read = 0
-            async for piece in response.content.iter_any():
-                read += len(piece)
-                if read > MOST_ANSWER:
-                    response.close()
-                    return False
-            return 200 <= response.status < 300
-
-    def _open(self) -> aiohttp.ClientSession:
-        if self._session is None:
-            self._session = aiohttp.ClientSession(
-                connector=aiohttp.TCPConnector(socket_factory=open_socket if self._allow_private else public_socket),
-                timeout=aiohttp.ClientTimeout(total=TOTAL_SECONDS, connect=CONNECT_SECONDS),
-                cookie_jar=aiohttp.DummyCookieJar(),
-                auto_decompress=False,  # a small answer must stay small
-                trust_env=False,
-            )
-        return self._session
+        due = self._now().isoformat()
+        await self._ask_store(self._store.update_parcel(replace(parcel, state="waiting", tries=0, due=due, error="")))
+        self._wake.set()
+        return True
 
     async def close(self) -> None:
-        if self._session is not None:
-            await self._session.close()
+        """Waits a moment for what is under way; the rest is picked up by the next process."""
+        if self._worker is not None:
+            self._worker.cancel()
+            await asyncio.gather(self._worker, return_exceptions=True)
+        tasks = set(self._trying.values())
+        if tasks:
+            _, late = await asyncio.wait(tasks, timeout=CLOSE_SECONDS)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+        for sender in self._senders.values():
+            await sender.close()
+
+    # ---- which parcels go now ----------------------------------------------------------------------------------------
+
+    async def _work(self) -> None:
+        trouble = 0
+        while True:
+            self._wake.clear()
+            try:
+                pause = await self._round()
+                trouble = 0
+            except Exception as mistake:  # a store that fails for a while must not end deliveries for good
+                log.error("outbox_waits_for_store", error=type(mistake).__name__)
+                pause, trouble = min(SHORTEST_SLEEP * 2**trouble, LONGEST_SLEEP), min(trouble + 1, 10)
+                await asyncio.sleep(pause)
+                continue
+            with suppress(TimeoutError):
+                async with asyncio.timeout(pause):
+                    await self._wake.wait()
+
+    async def _round(self) -> float:
+        """Begins what may go; the seconds until there is something to do again."""
+        now = self._now()
+        for many in LOOKS:
+            due = await self._ask_store(self._store.due_parcels(now.isoformat(), many))
+            going = [parcel for parcel in due if self._begin_if_room(parcel)]
+            if going or len(due) < many:
+                break
+        return self._sleep(now, await self._ask_store(self._store.next_due()))
+
+    def _begin_if_room(self, parcel: Parcel) -> bool:
+        room = len(self._trying) < TOGETHER and self._hosts[_host(parcel)] < TOGETHER_TO_ONE
+        if room and parcel.id not in self._trying:
+            self._begin(parcel, self._lease_and_try(parcel))
+            return True
+        return False
+
+    def _begin(self, parcel: Parcel, work: Coroutine[Any, Any, Tried]) -> asyncio.Task[Tried]:
+        host = _host(parcel)
+        self._hosts[host] += 1
+        task = asyncio.create_task(work)
+        self._trying[parcel.id] = task
+
+        def over(done: asyncio.Task[Tried]) -> None:
+            self._trying.pop(parcel.id, None)
+            self._hosts.subtract([host])
+            if not self._hosts[host]:
+                del self._hosts[host]
+            if not done.cancelled() and (mistake := done.exception()):
+                log.error("parcel_not_recorded", parcel=parcel.id, error=type(mistake).__name__)
+            self._wake.set()
+
+        task.add_done_callback(over)
+        return task
+
+    @staticmethod
+    def _sleep(now: datetime, due: str | None) -> float:
+        if due is None:
+            return LONGEST_SLEEP
+        seconds = (moment(due, now) - now).total_seconds()
+        return min(max(seconds, SHORTEST_SLEEP if seconds <= 0 else 0.0), LONGEST_SLEEP)
+
+    # ---- one try -----------------------------------------------------------------------------------------------------
+
+    async def _lease_and_try(self, parcel: Parcel) -> Taken | Failed | None:
+        """Without a lease that is kept there is no try: it could be repeated without end and nobody would know."""
+        if parcel.tries >= MOST_TRIES:  # the process ended in the middle of the last one
+            return await self._record(parcel, Failed("the last try was interrupted"))
+        leased = replace(parcel, tries=parcel.tries + 1, due=_after(self._now(), LEASE))
+        try:
+            mine = await self._claim(f"parcel:{parcel.id}:{parcel.due}", LEASE)
+            if mine:
+                await self._ask_store(self._store.update_parcel(leased))
+        except Exception as mistake:
+            log.error("parcel_not_leased", parcel=parcel.id, error=type(mistake).__name__)
+            mine = False
+        if not mine:
+            await asyncio.sleep(SHORTEST_SLEEP)  # holding its place: store and bus are not asked again at once
+            return None
+        return await self._try(leased)
+
+    async def _try(self, parcel: Parcel) -> Taken | Failed:
+        result = await self._send(parcel)
+        if isinstance(result, Taken):
+            self._tell(parcel)
+        return await self._record(parcel, result)
+
+    async def _send(self, parcel: Parcel) -> Taken | Failed:
+        sender = self._senders.get(parcel.channel)
+        if sender is None:
+            return Failed(f"this installation has no channel for {parcel.channel}", final=True)
+        try:
+            async with asyncio.timeout(LEASE / 2):
+                return await sender.send(parcel)
+        except Exception as mistake:  # a sender must not raise; if it does, the other parcels still go
+            log.error("sender_failed", parcel=parcel.id, channel=parcel.channel, error=type(mistake).__name__)
+            return Failed(f"could not be sent ({type(mistake).__name__})")
+
+    def _tell(self, parcel: Parcel) -> None:
+        try:
+            self._delivered(parcel)
+        except Exception as mistake:
+            log.error("delivery_not_told", parcel=parcel.id, error=type(mistake).__name__)
+
+    async def _record(self, parcel: Parcel, result: Taken | Failed) -> Taken | Failed:
+        """Tried for a quarter of a minute; then the lease ends some day and the receiver sees the same id again."""
+        after = after_try(parcel, result, self._now(), self._chance())
+        TRIES.labels(parcel.channel, "again" if after.state == "waiting" else after.state).inc()
+        if isinstance(result, Failed):
+            which = {"parcel": parcel.id, "flow": parcel.flow, "kind": parcel.event, "channel": parcel.channel}
+            log.warning("parcel_failed", **which, tries=after.tries, state=after.state, why=after.error)
+        await again_and_again("parcel", lambda: self._ask_store(self._store.update_parcel(after)))
+        return result
+
+    # ---- helpers -----------------------------------------------------------------------------------------------------
+
+    def _now(self) -> datetime:
+        return self._clock.now().astimezone(UTC)
+
+    async def _ask_store(self, question: Awaitable[T]) -> T:
+        async with asyncio.timeout(STORE_SECONDS):
+            return await question
 
 
-def webhook_secret(secret_key: str) -> str:
-    """The `whsec_…` a receiver verifies with, grown from `FLOWENGINE_SECRET_KEY`."""
-    grown = hmac.new(secret_key.encode(), b"flowengine.webhook", hashlib.sha256).digest()
-    return "whsec_" + base64.b64encode(grown).decode()
+def _host(parcel: Parcel) -> str:
+    """Who is asked to take it: the host of a webhook; all texts share one carrier, all e-mails one server."""
+    if parcel.channel != "webhook":
+        return parcel.channel
+    try:
+        return urlsplit(parcel.address).netloc.rpartition("@")[2].lower()
+    except ValueError:
+        return ""
 
 
-def _body(card: Mapping[str, object], now: datetime) -> str:
-    data = {**card, "fields": [field for field in _fields(card) if not field.get("private")]}
-    return json.dumps({"type": "handoff.decided", "timestamp": now.isoformat(), "data": data}, separators=(",", ":"))
-
-
-def _fields(card: Mapping[str, object]) -> list[Mapping[str, Any]]:
-    fields = card.get("fields")
-    return [field for field in fields if isinstance(field, Mapping)] if isinstance(fields, list | tuple) else []
-
-
-def _headers(webhook: Webhook, message: str, now: datetime, body: str) -> dict[str, str]:
-    return {
-        "content-type": "application/json",
-        "webhook-id": message,  # the same for the same hand-off: a receiver may see it twice
-        "webhook-timestamp": str(int(now.timestamp())),
-        "webhook-signature": webhook.sign(message, now, body),
-    }
+def _after(now: datetime, seconds: float) -> str:
+    return (now + timedelta(seconds=seconds)).isoformat()

@@ -1,4 +1,4 @@
-"""The desk's addresses: the way in by a signed link, the list, the hand-offs, the static files."""
+"""The desk's addresses: the doors, the list, the hand-offs, what the other modules add, the static files."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
+from flowengine.desk import deliveries, figures, handoff, listing, sign_in
 from flowengine.desk.access import Access
 from flowengine.desk.frame import Frame, templates
-from flowengine.desk.handoff import HandoffPages
-from flowengine.desk.listing import ListPages
 from flowengine.desk.shield import Shield
 from flowengine.flow import model
 from flowengine.resources import template_dir
-from flowengine.runtime.ports import Bus, Calls, Clock, Store
+from flowengine.runtime.ports import Bus, Calls, Clock, Outbox, Store
 from flowengine.settings import Settings
 
 
@@ -30,43 +29,29 @@ def desk_routes(
     clock: Clock,
     access: Access,
     *,
-    offices: Callable[[str], model.Office | None] = lambda flow: None,
+    flows: Callable[[str], model.Flow | None],
+    outbox: Outbox | None = None,
 ) -> list[BaseRoute]:
-    """Everything under `/desk`. `offices` gives the office of a flow key; without it the newest card names it."""
-    frame = Frame(store, bus, calls, clock, access, offices, templates())
-    listing, handoffs, doors = ListPages(frame), HandoffPages(frame), _Doors(frame)
-    shield = [Middleware(Shield, plain=frame.plain)]
-    routes: list[BaseRoute] = [
-        Route("/", listing.page),
-        Route("/events", listing.events),
-        Route("/enter/{token}", doors.enter),
-        Route("/handoffs/{handoff}", handoffs.page),
-        Route("/handoffs/{handoff}/events", handoffs.events),
+    """Everything under `/desk`. `flows` gives the flow of a key, None for one that is not served any more."""
+    frame = Frame(settings, store, bus, calls, clock, access, flows, outbox, templates())
+    doors, shield = _Doors(frame), [Middleware(Shield, plain=frame.plain)]
+    pages: list[BaseRoute] = [
+        *(route for module in (listing, deliveries, figures, handoff, sign_in) for route in module.routes(frame)),
         Mount("/static", StaticFiles(directory=template_dir("desk") / "static")),
         Route("/{rest:path}", doors.nothing_here),
     ]
-    return [Route("/desk", doors.slash, middleware=shield), Mount("/desk", routes=routes, middleware=shield)]
+    return [Route("/desk", doors.slash, middleware=shield), Mount("/desk", routes=pages, middleware=shield)]
 
 
 @dataclass(frozen=True, slots=True)
 class _Doors:
-    """The way in, and what those find who try others."""
+    """What those find who try other addresses."""
 
     frame: Frame
-
-    async def enter(self, request: Request) -> Response:
-        if request.method != "GET":  # a preview that only asks for headers must not use the link up
-            return self.frame.plain(403)
-        entered = await self.frame.access.enter(request.path_params["token"], request.cookies)
-        if entered is None:
-            return self.frame.plain(403)
-        response = RedirectResponse(entered.path, status_code=303)
-        self.frame.access.grant(response, entered.session)
-        return response
 
     async def slash(self, request: Request) -> Response:
         return RedirectResponse("/desk/", status_code=308)
 
     async def nothing_here(self, request: Request) -> Response:
-        known = self.frame.access.session(request.cookies)
+        known = await self.frame.session(request)
         return self.frame.plain(404) if known else self.frame.refuse(request)

@@ -14,6 +14,11 @@ from flowengine.runtime.ports import CallRow, Entry
 
 View = dict[str, Any]
 
+PROMISED = "promised_by"  # the field of a callback that says until when it was promised: ISO, or words
+_RECORDING = "recording"
+_NAMES = ("caller_name", "patient_name", "name")  # fields that say whom a thing is about
+_KINDS = {"message": "Message", "callback": "Call back", "voicemail": "Voicemail", "missed_call": "Missed call"}
+_LONGEST_WAIT_FIRST = 1e12  # a page puts the greatest order first; what presses stands above every moment
 _SPEAKERS = {"CallerSaid": "caller", "AgentSaid": "agent", "LinePlayed": "agent", "StaffSaid": "staff"}
 
 
@@ -31,8 +36,10 @@ class Office:
 
 def card_view(card: Mapping[str, Any], office: Office, *, call_over: bool = False) -> View:
     """A hand-off. A card left behind by a call that is over shows as over, whatever it last said."""
-    status = str(card.get("status", ""))
+    status, decided = str(card.get("status", "")), words.moment(str(card.get("decided_at", "")))
     live = status in words.LIVE and not call_over
+    waiting = status in words.WAITING and not call_over
+    began = words.epoch(decided)
     return {
         "handoff": card["handoff"],
         "call_id": card["call_id"],
@@ -43,6 +50,12 @@ def card_view(card: Mapping[str, Any], office: Office, *, call_over: bool = Fals
         "caller": words.phone(str(card.get("caller", ""))) or "Number withheld",
         "tone": "over" if call_over and status in words.LIVE else words.tone(status),
         "live": live,
+        "waiting": waiting,  # the caller waits for a person: a phone is about to ring, or rings
+        "since": began,
+        "waited": words.stopwatch(office.now.timestamp() - began) if waiting and began else "",
+        "order": _LONGEST_WAIT_FIRST - began if waiting else began,
+        "today": words.same_day(decided, office.now, office.where),
+        "notice": words.about_to_ring(str(card.get("department", ""))),
         "back": status == "returned" and not call_over,  # the caller talks with the receptionist again
         "status_text": _status_text(card, status, call_over),
         "decided": str(card.get("decided_at", "")),
@@ -82,16 +95,17 @@ def _pairs(card: Mapping[str, Any], office: Office) -> Iterator[View]:
 
 
 def _pair(label: str, value: str) -> View:
-    missing = value in ("", "not given")
+    missing = value in ("", words.NOT_GIVEN)
     dial = f"tel:{value}" if words.dialable(value) else ""
-    return {"label": label, "value": words.phone(value) or "not given", "missing": missing, "dial": dial}
+    return {"label": label, "value": words.phone(value) or words.NOT_GIVEN, "missing": missing, "dial": dial}
 
 
 def _person(person: Mapping[str, Any], status: str) -> View:
     outcome = person.get("outcome")
     why = str(person.get("why") or "")
-    text = words.outcome_words(outcome, status) + (f": {why}" if why else "")
-    return {"name": person.get("person", ""), "text": text, "took": words.took_the_call(outcome)}
+    text = words.outcome_words(outcome, status, person.get("state")) + (f": {why}" if why else "")
+    trying = outcome is None and status in words.WAITING
+    return {"name": person.get("person", ""), "text": text, "took": words.took_the_call(outcome), "trying": trying}
 
 
 def staff_name(card: Mapping[str, Any]) -> str:
@@ -105,21 +119,53 @@ def _who_took(card: Mapping[str, Any]) -> str:
 
 
 def work_view(work: Mapping[str, Any], office: Office) -> View:
-    kinds = {"message": "Message", "callback": "Call back", "voicemail": "Voicemail", "missed_call": "Missed call"}
-    kind = str(work.get("kind", ""))
-    fields = dict(work.get("fields", {}))
+    """Something left to do, or done. A promise to call back says by when; the soonest promise stands first."""
+    fields = {str(name): str(value) for name, value in dict(work.get("fields") or {}).items()}
+    kind, at, done = str(work.get("kind", "")), words.moment(str(work.get("at", ""))), str(work.get("done_at") or "")
+    by = words.moment(fields.get(PROMISED, ""))
+    title = next((fields[name] for name in _NAMES if fields.get(name) not in (None, "", words.NOT_GIVEN)), "")
+    unnamed = (title, "", words.NOT_GIVEN)
+    left_out = {PROMISED, _RECORDING, *(name for name in _NAMES if fields.get(name) in unnamed)}
     return {
         "work": work["work"],
-        "kind": kinds.get(kind, words.sentence(kind)),
+        "kind": _KINDS.get(kind, words.sentence(kind)),
+        "title": title or "Caller did not give a name",
         "department": words.department(words.sentence(str(work.get("department", "")))),
         "time": office.time(work.get("at", "")),
-        "fields": [_pair(words.sentence(name), str(value)) for name, value in fields.items()],
+        "fields": [_pair(words.sentence(name), value) for name, value in fields.items() if name not in left_out],
+        "promised": _promised(fields.get(PROMISED, ""), by, office),
+        "due": words.epoch(by) if not done else 0.0,
+        "late": bool(by and not done and by < office.now),
+        "listen": _web_address(fields.get(_RECORDING)),
+        "order": _LONGEST_WAIT_FIRST - words.epoch(by) if by and not done else words.epoch(at),
+        "done": bool(done),
+        "done_text": _done_text(str(work.get("done_by") or ""), done, office),
     }
+
+
+def _promised(said: str, by: datetime | None, office: Office) -> str:
+    """Until when it was promised, as the office says it."""
+    when = office.time(said) if by else said.removeprefix("by ")
+    return f"Promised by {when}" if when else ""
+
+
+def _done_text(who: str, at: str, office: Office) -> str:
+    """A link to the whole list is no name: whoever holds it."""
+    when = office.time(at)
+    return (f"Done by {who}, {when}" if who not in ("", "office link") else f"Done {when}") if at else ""
 
 
 def call_view(call_id: str, caller: str, since: str, office: Office) -> View:
     """A caller who talks with the receptionist."""
-    return {"call_id": call_id, "caller": words.phone(caller) or "Number withheld", "time": office.time(since)}
+    began = words.epoch(words.moment(since))
+    return {
+        "call_id": call_id,
+        "caller": words.phone(caller) or "Number withheld",
+        "time": office.time(since),
+        "since": began,
+        "waited": words.stopwatch(office.now.timestamp() - began) if began else "",
+        "order": began,
+    }
 
 
 # ---- what was said -------------------------------------------------------------------------------------------------
@@ -140,11 +186,11 @@ class Transcript:
 
     @property
     def live(self) -> bool:
-        return self.card.get("transcript") == "live"
+        return self.card.get("transcript_shown") == "live"
 
     def shows(self, at: float) -> bool:
         """`none` shows nothing, `so far` what was said before the hand-off, `live` everything."""
-        match self.card.get("transcript"):
+        match self.card.get("transcript_shown"):
             case "none":
                 return False
             case "so far":

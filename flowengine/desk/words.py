@@ -9,6 +9,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import phonenumbers
 
 LIVE = frozenset({"deciding", "announcing", "ringing", "accepted", "connected"})  # a hand-off that goes on
+WAITING = frozenset({"deciding", "announcing", "ringing"})  # one in which the caller waits for a person
+NOT_GIVEN = "not given"  # what a card says of a field nobody named
 _TONES = {"deciding": "soon", "announcing": "soon", "ringing": "ringing", "accepted": "good", "connected": "good"}
 _TONES |= {"message": "task", "callback": "task", "voicemail": "task", "failed": "bad", "abandoned": "bad"}
 
@@ -44,10 +46,12 @@ def tone(status: str) -> str:
     return _TONES.get(status, "over")
 
 
-def outcome_words(outcome: object, status: str) -> str:
-    """What became of trying somebody."""
+def outcome_words(outcome: object, status: str, state: object = None) -> str:
+    """What became of trying somebody; `state` is what goes on with who has not answered for good yet."""
     if outcome is None:
-        return "ringing now" if status in ("ringing", "announcing") else "called"
+        if status not in ("ringing", "announcing"):
+            return "called"
+        return "picked up" if state == "answered" else "ringing now"
     return _OUTCOMES.get(str(outcome), str(outcome).replace("_", " "))
 
 
@@ -64,6 +68,12 @@ def sentence(key: str) -> str:
 def department(say_as: str) -> str:
     """As the office says it to itself: `our clinical team` → `Clinical team`."""
     return sentence(re.sub(r"^(our|the)\s+", "", say_as.strip(), flags=re.IGNORECASE))
+
+
+def about_to_ring(say_as: str) -> str:
+    """For a notification, which others may see over a shoulder: who is rung and nothing of the caller."""
+    who = re.sub(r"^(our|the)\s+", "the ", say_as.strip(), flags=re.IGNORECASE)
+    return f"A caller is about to ring {who}" if who else "A caller is about to ring"
 
 
 def phone(value: str) -> str:
@@ -106,6 +116,15 @@ def clock_words(at: datetime | None, where: ZoneInfo, now: datetime) -> str:
     local = at.astimezone(where)
     time = f"{local:%I:%M %p}".lstrip("0")
     return time if local.date() == now.astimezone(where).date() else f"{local:%a} {local.day} {local:%b}, {time}"
+
+
+def same_day(one: datetime | None, other: datetime, where: ZoneInfo) -> bool:
+    return one is not None and one.astimezone(where).date() == other.astimezone(where).date()
+
+
+def epoch(at: datetime | None) -> float:
+    """Seconds since 1970; 0 when unknown."""
+    return at.timestamp() if at else 0.0
 
 
 def stopwatch(seconds: float) -> str:

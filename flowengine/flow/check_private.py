@@ -6,6 +6,8 @@ from collections.abc import Collection, Iterator, Sequence
 from datetime import date
 from functools import cache
 
+from flowengine.flow.check_places import spoken
+from flowengine.flow.consent_words import understands
 from flowengine.flow.data_lists import entries
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document
@@ -22,8 +24,30 @@ def consent_line(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
     kept = doc.get("privacy", "recording")
     if kept in ("with consent", "always") and "consent_line" not in doc.get("privacy"):
         said = f"recording: {kept}  needs a sentence that tells callers so"
-        help = "consent_line: This call is recorded. Say no if you would rather not be."
-        yield doc.diagnose(("privacy", "recording"), "consent-line-missing", said, help)
+        asks = "May we record this call?" if kept == "with consent" else "This call is recorded."
+        yield doc.diagnose(("privacy", "recording"), "consent-line-missing", said, f"consent_line: {asks}")
+
+
+def consent_asked(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
+    """Who may be recorded only with consent is asked for it, in a language in which the answer is understood."""
+    if doc.get("privacy", "recording") != "with consent":
+        return
+    for path, text in spoken(doc, (("privacy", "consent_line"),)):
+        if not _asks(text):
+            said = "callers are not asked by this line, and without a yes nobody is recorded"
+            yield doc.diagnose(
+                path, "consent-not-asked", said, "end it with a question: May we record this call?", severity="warning"
+            )
+    language = doc.get("receptionist", "languages", 0)
+    if isinstance(language, str) and not understands(language):
+        said = f"an answer in {language} is not understood, so nobody who calls in it is recorded"
+        help = "the languages in which a yes is understood are listed in consent_words.txt"
+        yield doc.diagnose(("receptionist", "languages", 0), "consent-not-understood", said, help, severity="warning")
+
+
+def _asks(text: str) -> bool:
+    """Whether a line closes with a question: in any script, and before closing quotes."""
+    return text.rstrip(" \"'”’»").endswith(("?", "？", "؟"))  # noqa: RUF001
 
 
 # ---- clinical matters ----------------------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from datetime import date
 
+from flowengine.flow import check_alerts as alerts
 from flowengine.flow import check_cost as cost
 from flowengine.flow import check_emergency as emergency
 from flowengine.flow import check_hours as hours
@@ -16,6 +17,7 @@ from flowengine.flow import check_lists as lists
 from flowengine.flow import check_music as music
 from flowengine.flow import check_names as names
 from flowengine.flow import check_order as order
+from flowengine.flow import check_patterns as patterns
 from flowengine.flow import check_phones as phones
 from flowengine.flow import check_private as private
 from flowengine.flow import check_reach as reach
@@ -28,7 +30,6 @@ from flowengine.flow import check_ways as ways
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document
 from flowengine.flow.model import Flow
-from flowengine.flow.not_yet import not_yet
 
 Check = Callable[[Document, date | None], Iterator[Diagnostic]]
 Meaning = Callable[[Flow, Document], Iterator[Diagnostic]]
@@ -58,12 +59,13 @@ CHECKS: tuple[Check, ...] = (
     spoken.line_too_long,
     spoken.disclosed,
     private.consent_line,
+    private.consent_asked,
     private.clinical_answer,
     secrets.inline_secret,
+    patterns.own_patterns,
     unused.known_voice,
     cost.second_transcript,
     music.music_address,
-    not_yet,
 )
 
 MEANING: tuple[Meaning, ...] = (
@@ -83,6 +85,7 @@ MEANING: tuple[Meaning, ...] = (
     order.counts_in_vain,
     spoken.briefing_too_long,
     private.details_in_text_message,
+    alerts.alert_never,
     tests.possible_tests,
     unused.unused,
     unused.untested,

@@ -15,7 +15,7 @@ from flowengine.flow.check_secrets import hide_secrets
 from flowengine.flow.checks import CHECKS, MEANING, WITH_FILES
 from flowengine.flow.diagnostics import Diagnostic, FlowInvalid
 from flowengine.flow.document import Document
-from flowengine.flow.model import Flow
+from flowengine.flow.model import Delivery, Flow
 from flowengine.flow.partial import sound_part
 from flowengine.flow.ranking import ranked
 from flowengine.flow.reading import read_leaves
@@ -131,6 +131,25 @@ def _addresses(flow: Flow) -> Iterator[str]:
     yield flow.card.crm_webhook
     deliveries = (*flow.take_message.send_to, *flow.callback.send_to, *flow.voicemail.send_to, *flow.card.show_on)
     yield from (delivery.address for delivery in deliveries)
+
+
+def filled(flow: Flow, env: Mapping[str, str]) -> Flow:
+    """The flow with every `${NAME}` filled; all of them must be set (`unset_names`)."""
+
+    def fill(address: str) -> str:
+        return fill_names(address, flow.key, env)
+
+    def places(deliveries: tuple[Delivery, ...]) -> tuple[Delivery, ...]:
+        return tuple(replace(place, address=fill(place.address)) for place in deliveries)
+
+    return replace(
+        flow,
+        tools=tuple(replace(tool, post=fill(tool.post)) for tool in flow.tools),
+        card=replace(flow.card, crm_webhook=fill(flow.card.crm_webhook), show_on=places(flow.card.show_on)),
+        take_message=replace(flow.take_message, send_to=places(flow.take_message.send_to)),
+        callback=replace(flow.callback, send_to=places(flow.callback.send_to)),
+        voicemail=replace(flow.voicemail, send_to=places(flow.voicemail.send_to)),
+    )
 
 
 def unset_names(flow: Flow, env: Mapping[str, str]) -> list[str]:

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Iterator
 from flowengine.flow import explain_handoff as handoff
 from flowengine.flow import explain_office as of_office
 from flowengine.flow import explain_rules as of_rules
+from flowengine.flow import spelling
+from flowengine.flow.figures import FIGURES
 from flowengine.flow.model import Flow
 from flowengine.flow.phrasing import capital, counted, duration, listed, quoted, said, sentence
 from flowengine.flow.word_lists import published
@@ -47,15 +49,27 @@ def word_lists() -> str:
 # ---- what is kept, who decides ---------------------------------------------------------------------------------------
 
 
+RECORDING = {
+    "none": "Calls are not recorded.",
+    "with consent": (
+        "A call is recorded only after the caller has said yes. Who says no, gives no clear answer, or is handed over "
+        "before, is not recorded, nor is anybody while the receptionist does not work. Whoever does not want it any "
+        "more says so, and it stops."
+    ),
+    "always": (
+        "A call is recorded as soon as the caller has been told so, and not before. Nobody is kept waiting for that in "
+        "an emergency, or told while the receptionist does not work: those calls are not recorded. When the caller "
+        "objects, it stops."
+    ),
+}
+
+
 def _privacy(flow: Flow) -> Iterator[str]:
     privacy = flow.privacy
-    yield {
-        "none": "Calls are not recorded.",
-        "with consent": "A call is recorded if the caller agrees.",
-        "always": "Every call is recorded.",
-    }[privacy.recording]
-    if privacy.consent_line is not None:
-        yield sentence(f"Callers are told: {said(flow, privacy.consent_line)}")
+    yield RECORDING[privacy.recording]
+    if privacy.consent_line is not None and privacy.recording != "none":
+        asked = "asked" if privacy.recording == "with consent" else "told"
+        yield sentence(f"Callers are {asked}: {said(flow, privacy.consent_line)}")
     own = [f"whatever looks like {quoted(pattern)}" for pattern in privacy.redact_patterns]
     if hidden := [*privacy.redact, *own]:
         yield f"Blacked out in what is kept: {listed(hidden)}."
@@ -66,8 +80,11 @@ def _privacy(flow: Flow) -> Iterator[str]:
     if private := [field.name.replace("_", " ") for field in flow.receptionist.find_out if field.private]:
         yield f"Private: {listed(private)}."
     if flow.alert_when:
-        limits = listed(f"{metric.replace('_', ' ')} {limit}" for metric, limit in flow.alert_when.items())
-        yield f"An alarm is raised at these limits: {limits}."
+        limits = listed(
+            f"{name.replace('_', ' ')} {FIGURES[name].alert} {spelling.limit(name, limit)}"
+            for name, limit in flow.alert_when.items()
+        )
+        yield f"An alert comes when, over 7 days, a figure is beyond its limit: {limits}."
 
 
 def _deciding(flow: Flow) -> Iterator[str]:
@@ -126,5 +143,6 @@ def _filled(text: str) -> str:
 def _entries(entries: tuple[str, ...]) -> str:
     """Words one behind the other; forms and phrases a line each."""
     if any(" " in entry for entry in entries):
-        return "\n".join(textwrap.fill(entry, WIDTH, subsequent_indent="  ") for entry in entries)
+        filled = (textwrap.fill(entry, WIDTH, subsequent_indent="  ", break_on_hyphens=False) for entry in entries)
+        return "\n".join(filled)
     return textwrap.fill(", ".join(entries), WIDTH)

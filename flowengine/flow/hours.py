@@ -256,13 +256,18 @@ def next_opening_words(flow: Flow, at: datetime) -> str:
     return f"{_day_words(opens.date(), _local(flow, at).date())} at {clock_words(opens)}" if opens else ""
 
 
+def callback_time(flow: Flow, department_key: str, at: datetime) -> datetime | None:
+    """When `within` has passed in open minutes of the department that failed, or of the office; None when never."""
+    department = flow.departments.get(department_key)
+    return open_minutes_after(flow, department.hours if department else OpenRule.OFFICE, at, flow.callback.within / 60)
+
+
 def callback_time_words(flow: Flow, department_key: str, at: datetime, *, for_message: bool = False) -> str:
     """For a callback "by 11:15 am" (`within`, in open minutes of the department that failed, or of the office); for a
     message "later today" while the office is open, else its next opening."""
     if for_message:
         return "later today" if office_open(flow, at) else next_opening_words(flow, at) or SOON
-    department = flow.departments.get(department_key)
-    by = open_minutes_after(flow, department.hours if department else OpenRule.OFFICE, at, flow.callback.within / 60)
+    by = callback_time(flow, department_key, at)
     if by is None:
         return SOON
     day = _day_words(by.date(), _local(flow, at).date())

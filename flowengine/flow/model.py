@@ -509,6 +509,6 @@ class Flow:
     card: HandoffCard
     privacy: Privacy
     known_callers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    alert_when: Mapping[str, str] = field(default_factory=dict)
+    alert_when: Mapping[str, float] = field(default_factory=dict)  # percent, seconds or a number, see figures.py
     tests: tuple[FlowTest, ...] = ()
     origins: Mapping[Path, Place] = field(default_factory=dict)

@@ -87,6 +87,7 @@ TABLES: tuple[tuple[str, str, str], ...] = (
     ("voicemail", "voicemail", ""),
     ("handoff_card", "handoff_card", "handoff_card"),
     ("privacy", "privacy", "privacy"),
+    ("alert_when", "alert_when", ""),
     ("tests", "$test", "tests"),
     ("tests: a line of the caller", "$line", ""),
     ("tests: what is expected", "$expect", ""),

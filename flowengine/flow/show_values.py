@@ -65,7 +65,7 @@ def _rest(flow: Flow) -> Iterator[Value]:
     yield at(("privacy", "keep_transcripts"), spelling.duration(privacy.keep_transcripts))
     yield at(("privacy", "keep_audit_log"), spelling.duration(privacy.keep_audit_log))
     for metric, limit in flow.alert_when.items():
-        yield at(("alert_when", metric), limit)
+        yield at(("alert_when", metric), spelling.limit(metric, limit))
 
 
 def _messages(flow: Flow) -> Iterator[Value]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import assert_never
 
 from flowengine.flow import model
+from flowengine.flow.figures import FIGURES
 from flowengine.flow.model import DateRange, Delivery, Span, Step, YearlyDate
 from flowengine.flow.read import DAY, WEEKDAYS
 
@@ -27,6 +28,17 @@ def duration(seconds: float) -> str:
     number = seconds / size
     plural = "s" if unit.startswith(" ") and number != 1 else ""
     return f"{number:.6f}".rstrip("0").rstrip(".") + unit + plural
+
+
+def limit(figure: str, amount: float) -> str:
+    """`5%`, `60s`, `3`: a limit of `alert_when` in the unit of its figure."""
+    match FIGURES[figure].kind:
+        case "percent":
+            return f"{amount:.0f}%"
+        case "duration":
+            return duration(amount)
+        case "count":
+            return f"{amount:.0f}"
 
 
 def spans(day: tuple[Span, ...]) -> str:

@@ -20,6 +20,7 @@ _LISTS: tuple[tuple[str, str, bool], ...] = (
     ("what callers say when something read back is wrong", "denials", False),
     ("what she says when she promises a transfer", "promises", False),
     ("what makes a subject clinical", "clinical_words", False),
+    ("what callers answer when they are asked whether they may be recorded", "consent_words", False),
     ("words by which a greeting owns up to a machine", "automated_words", False),
 )
 

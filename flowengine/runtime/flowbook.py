@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from pathlib import Path
 
-from flowengine.flow.compiler import compile_flow, fill_names, unset_names
+from flowengine.flow.compiler import compile_flow, filled, unset_names
 from flowengine.flow.model import Flow
 
 
@@ -41,8 +40,7 @@ class Flowbook:
         flow = compile_flow(text, file, load=lambda name: (Path(file).parent / name).read_text("utf-8"))
         if unset := unset_names(flow, self._environment):
             raise FlowbookError(f"{file}: not set in the environment: {', '.join(unset)}")
-        webhook = fill_names(flow.card.crm_webhook, flow.key, self._environment)
-        return replace(flow, card=replace(flow.card, crm_webhook=webhook))
+        return filled(flow, self._environment)
 
     def by_number(self, number: str) -> tuple[Flow, str] | None:
         """The flow that answers a dialled number (E.164), and its source text."""

@@ -12,6 +12,7 @@ log = structlog.get_logger("flowengine.lane")
 Job = Callable[[], Awaitable[None]]
 MOST_JOBS = 256
 JOB_SECONDS = 30.0
+PAUSES = (0.25, 0.5, 1.0, 2.0, 4.0, 8.0)  # seconds between tries of what must not be lost
 
 
 class Lane:
@@ -46,3 +47,15 @@ class Lane:
         if self._worker is not None:
             await asyncio.wait([self._worker], timeout=JOB_SECONDS)
             self._worker.cancel()
+
+
+async def again_and_again(what: str, keep: Callable[[], Awaitable[object]]) -> None:
+    """Tries until it is kept; the last failure is the caller's. What is tried must be harmless when done twice."""
+    for pause in PAUSES:
+        try:
+            await keep()
+            return
+        except Exception as mistake:
+            log.warning("not_kept_yet", what=what, error=type(mistake).__name__)
+        await asyncio.sleep(pause)
+    await keep()

@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import secrets
 from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import Literal
 
 import structlog
 
 from flowengine.call import events as e
-from flowengine.call.commands import Answer, Document, HangUp
-from flowengine.call.conditions import asks_who_called_before
+from flowengine.call.commands import Answer, Command, Document, HangUp
 from flowengine.call.journal import BadJournal, decode, encode, replay
 from flowengine.call.machine import step
 from flowengine.call.state import Call, Phase
@@ -67,7 +67,7 @@ class LiveCalls:
         self._arriving[ref] = future = asyncio.get_running_loop().create_future()
         flow, source = found
         try:
-            await self._open(call_id, ref, flow, source)
+            await self._open(call_id, ref, caller, flow, source)
             began = self._ports.clock.monotonic()
             before = await self._called_before(flow, caller, call_id)
             session = self._begin(call_id, Session(flow, self._ports, began=began))
@@ -101,8 +101,8 @@ class LiveCalls:
         )
 
     async def _called_before(self, flow: Flow, caller: str, call_id: str) -> bool:
-        """Asked only for a flow that wants to know; the caller is not kept waiting for the answer."""
-        if not caller or not asks_who_called_before(flow):
+        """The caller is not kept waiting for the answer."""
+        if not caller:
             return False
         try:
             async with asyncio.timeout(CALLED_BEFORE_SECONDS):
@@ -111,11 +111,12 @@ class LiveCalls:
             log.warning("called_before_unknown", call=call_id, error=type(mistake).__name__)
             return False
 
-    async def _open(self, call_id: str, ref: str, flow: Flow, source: str) -> None:
+    async def _open(self, call_id: str, ref: str, caller: str, flow: Flow, source: str) -> None:
         started = self._ports.clock.now().isoformat()
         try:
             async with asyncio.timeout(2):
-                await self._ports.store.open_call(CallRow(call_id, ref, flow.key, flow.version, source, started, None))
+                row = CallRow(call_id, ref, flow.key, flow.version, source, started, None)
+                await self._ports.store.open_call(row, caller=caller)
         except Exception as mistake:
             log.error("open_call_failed", call=call_id, error=type(mistake).__name__)
 
@@ -124,7 +125,7 @@ class LiveCalls:
     ) -> tuple[str, Document]:
         """No flow answers this number, or no line is free: journalled, and said to the caller."""
         call_id, now = _new_id(), self._ports.clock.now().isoformat()
-        await self._ports.store.open_call(CallRow(call_id, ref, "", "", "", now, None))
+        await self._ports.store.open_call(CallRow(call_id, ref, "", "", "", now, None), caller=caller)
         arrival = e.CallArrived(0.0, "", call_id, ref, caller, dialled, by, now)
         await self._ports.store.append(call_id, [Entry(1, *encode(arrival))])
         await self._ports.store.close_call(call_id, "failed")
@@ -151,7 +152,7 @@ class LiveCalls:
         if row is None or not row.flow:
             return HangUp()
         flow = self._flows.again(row.flow, row.flow_source)
-        call, _ = _folded(flow, await self._ports.store.journal(call_id))
+        call, *_ = _folded(flow, await self._ports.store.journal(call_id))
         _, commands = step(flow, call, question(call.at, LATE))
         return next((c.document for c in commands if isinstance(c, Answer) and c.request == LATE), HangUp())
 
@@ -163,14 +164,17 @@ class LiveCalls:
         if row.outcome is not None:
             return None
         flow = self._flows.again(row.flow, row.flow_source)
-        call, sequence = _folded(flow, await self._ports.store.journal(call_id))
-        if call.phase == Phase.ENDED:
-            return None
+        call, sequence, begun = _folded(flow, await self._ports.store.journal(call_id))
         lived = (self._ports.clock.now() - datetime.fromisoformat(row.started)).total_seconds()
         if call_id in self._sessions:  # somebody was faster
             return self._sessions[call_id]
         began = self._ports.clock.monotonic() - max(lived, call.at)
-        session = self._begin(call_id, Session(flow, self._ports, began=began, call=call, sequence=sequence))
+        session = Session(flow, self._ports, began=began, call=call, sequence=sequence)
+        session.redo(begun)
+        if call.phase == Phase.ENDED:  # the process was lost in the last moment: only its row stayed open
+            await session.finish(call.outcome or "failed")
+            return None
+        self._begin(call_id, session)
         session.post(e.EngineRestarted(session.seconds()))
         return session
 
@@ -188,14 +192,31 @@ class LiveCalls:
         """News of a call that is not live here: it is taken up from its journal, unless it is over or unknown."""
         try:
             session = await self._revive(call_id)
+            late = session is None and await self._recorded(call_id, news(0.0))
         except Exception as mistake:
             if not isinstance(mistake, NoSuchCall):
                 log.error("revive_failed", call=call_id, error=type(mistake).__name__)
-            session = None
-        if session is None:
-            self.ignored += 1
-        else:
+            session, late = None, False
+        if session is not None:
             session.post(news(session.seconds()))
+        elif not late:
+            self.ignored += 1
+
+    async def _recorded(self, call_id: str, news: e.Event) -> bool:
+        """A recording is ready long after the end of its call; False for any other news, and when nothing is known of
+        such a call any more."""
+        row = await self._ports.store.call(call_id) if isinstance(news, e.RecordingEnded) else None
+        if row is None or not row.flow:
+            return False
+        flow = self._flows.again(row.flow, row.flow_source)
+        call, sequence, _ = _folded(flow, await self._ports.store.journal(call_id))
+        if call.call_id != call_id or call.phase != Phase.ENDED:
+            return False
+        lived = (self._ports.clock.now() - datetime.fromisoformat(row.started)).total_seconds()
+        began = self._ports.clock.monotonic() - max(lived, call.at)
+        session = Session(flow, self._ports, began=began, call=call, sequence=sequence)
+        await session.late_news(replace(news, at=session.seconds()))
+        return True
 
     async def attach(self, call_id: str, stream: int, line: CallerLine) -> None:
         if session := self._sessions.get(call_id):
@@ -236,8 +257,10 @@ class LiveCalls:
             await asyncio.gather(*left, return_exceptions=True)
 
 
-def _folded(flow: Flow, entries: Sequence[Entry]) -> tuple[Call, int]:
+def _folded(flow: Flow, entries: Sequence[Entry]) -> tuple[Call, int, list[Command]]:
+    """The call as its journal tells it, the last line's number, and everything it ever asked for."""
     call, last = Call(), 0
+    commands: list[Command] = []
     events: list[e.Event] = []
     for entry in entries:
         last = entry.sequence
@@ -248,7 +271,8 @@ def _folded(flow: Flow, entries: Sequence[Entry]) -> tuple[Call, int]:
                 log.error("journal_line_skipped", kind=entry.kind)
     for replayed in replay(flow, events):
         call = replayed.call
-    return call, last
+        commands += replayed.commands
+    return call, last, commands
 
 
 def _new_id() -> str:

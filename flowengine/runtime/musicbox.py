@@ -41,11 +41,19 @@ class MusicBox:
             self._keep(place, flow.key, _read(place))
         return self._music.get(place) or built_in_music()
 
+    async def trouble(self, flow: Flow) -> str:
+        """Why the music of a flow cannot be played; "" when it can."""
+        found = await self._found(_place(flow, flow.hold.music))
+        return str(found) if isinstance(found, MusicError) else ""
+
     async def _have(self, place: str, flow: str) -> None:
-        if _is_address(place):
-            self._keep(place, flow, await self._fetched(place))
-        elif place != BUILT_IN:
-            self._keep(place, flow, await asyncio.to_thread(_read, place))
+        if place != BUILT_IN:
+            self._keep(place, flow, await self._found(place))
+
+    async def _found(self, place: str) -> bytes | MusicError:
+        if place == BUILT_IN:
+            return built_in_music()
+        return await self._fetched(place) if _is_address(place) else await asyncio.to_thread(_read, place)
 
     def _keep(self, place: str, flow: str, found: bytes | MusicError) -> None:
         if isinstance(found, MusicError):

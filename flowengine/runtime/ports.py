@@ -115,6 +115,9 @@ class Carrier(Protocol):
     async def perform(self, call_id: str, command: CarrierCommand, post: Post, now: Callable[[], float]) -> None:
         """`now` gives the call's seconds for the events posted. Never raises for the world's mistakes."""
 
+    async def delete_recording(self, url: str) -> bool:
+        """True when what the carrier recorded is gone, also when it was gone before."""
+
     async def close(self) -> None: ...
 
 
@@ -188,11 +191,13 @@ class Transcriber(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One line of a journal: its number from 1 without gaps, and the event (or note) as JSON."""
+    """One line of a journal: its number from 1 without gaps, and the event (or note) as JSON. `blanked` when retention
+    has emptied it: the body still decodes, with every word in it gone (texts are "", mappings empty)."""
 
     sequence: int
     kind: str
     body: str
+    blanked: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,13 +211,112 @@ class CallRow:
     outcome: str | None
 
 
+@dataclass(frozen=True, slots=True)
+class Access:
+    """Somebody looked at something, did something with it, or was refused: a line of the trail of accesses.
+
+    `who` is a name of a desk key, "link of <handoff>", "command line" or "unknown"; `what` is one of ACCESSES.
+    """
+
+    flow: str
+    at: str  # ISO wall time
+    who: str
+    what: str
+    call_id: str = ""
+    handoff: str = ""
+    detail: str = ""  # never a caller's words
+
+
+ACCESSES = (
+    "page opened", "list opened", "live view", "report opened", "recording opened", "searched", "link made",
+    "link used", "link refused", "link revoked", "key made", "key revoked", "signed in", "sign-in refused",
+    "signed out", "refused", "accepted", "declined", "wrapped up", "noted", "work done", "work undone",
+    "parcel retried", "exported", "verified", "delivered",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True)
+class AccessLine:
+    """An access as it is kept: its number within its flow, from 1 without gaps."""
+
+    sequence: int
+    access: Access
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """Whether a chain holds. `broken` is the first sequence number that does not fit, 0 when all do; `blanked` is how
+    many lines retention has emptied (their digests still stand in the chain)."""
+
+    lines: int
+    broken: int = 0
+    blanked: int = 0
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class DeskKey:
+    """A sign-in to one office's desk. `departments` empty is all of them; `secret` is a salted hash, never a word."""
+
+    id: str
+    flow: str
+    name: str
+    role: Literal["staff", "manager"]
+    departments: tuple[str, ...]
+    secret: str
+    made: str
+    revoked: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class WrapUp:
+    """What staff said of a hand-off afterwards; None is not said."""
+
+    handoff: str
+    resolved: bool | None
+    needed_person: bool | None
+    by: str
+    at: str
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    handoff: str
+    text: str
+    by: str
+    at: str
+
+
+ParcelState = Literal["waiting", "sent", "dead"]
+
+
+@dataclass(frozen=True, slots=True)
+class Parcel:
+    """Something on its way to another system or to somebody's phone or mailbox."""
+
+    id: str  # the message id a receiver sees; the same for every try
+    call_id: str
+    flow: str
+    event: str  # handoff.decided …, see call.commands.Deliver
+    channel: Literal["webhook", "sms", "email"]
+    address: str
+    data: Mapping[str, object]
+    handoff: str = ""
+    made: str = ""  # ISO wall time
+    due: str = ""  # when it is tried next
+    tries: int = 0
+    state: ParcelState = "waiting"
+    error: str = ""  # of the last try, in our words; never an answer's body
+
+
 class Store(Protocol):
-    """What must last."""
+    """What must last. Texts that come from callers are encrypted at rest when the installation has a key."""
 
     async def start(self) -> None:
         """Opens it and brings its shape up to date."""
 
-    async def open_call(self, row: CallRow) -> None: ...
+    async def open_call(self, row: CallRow, *, caller: str = "") -> None:
+        """`caller` (E.164 or "") is kept as a keyed hash only, for `called_before`."""
 
     async def call(self, call_id: str) -> CallRow | None: ...
 
@@ -221,13 +325,18 @@ class Store(Protocol):
     async def called_before(self, flow: str, caller: str, call_id: str) -> bool:
         """Whether this number has called this flow in another call than `call_id`; a withheld one ("") never has."""
 
-    async def calls(self, flow: str | None = None, limit: int = 100) -> Sequence[CallRow]:
-        """Newest first."""
+    async def calls(self, flow: str | None = None, limit: int = 100, *, since: str = "") -> Sequence[CallRow]:
+        """Newest first; with `since` (ISO) only those that started then or later."""
 
     async def append(self, call_id: str, entries: Sequence[Entry]) -> None:
-        """Atomically; a sequence number that exists already is an error (`StaleWriter`)."""
+        """Atomically; a sequence number that exists already is an error (`StaleWriter`). Each line joins the call's
+        hash chain."""
 
-    async def journal(self, call_id: str, after: int = 0) -> Sequence[Entry]: ...
+    async def journal(self, call_id: str, after: int = 0, *, limit: int | None = None) -> Sequence[Entry]:
+        """Lines that retention has emptied keep their kind and what is not words (see `Entry.blanked`)."""
+
+    async def verify(self, call_id: str) -> Verdict:
+        """Whether the call's journal is gap-free and unaltered."""
 
     async def close_call(self, call_id: str, outcome: str) -> None: ...
 
@@ -236,14 +345,108 @@ class Store(Protocol):
 
     async def card(self, handoff: str) -> Mapping[str, object] | None: ...
 
-    async def cards(self, flow: str | None = None, limit: int = 100) -> Sequence[Mapping[str, object]]:
+    async def cards(
+        self, flow: str | None = None, limit: int = 100, *, since: str = ""
+    ) -> Sequence[Mapping[str, object]]:
         """Newest first; each has `handoff`, `call_id`, `flow`, `at` beside the card's own keys."""
+
+    # ---- work to do, and what staff say of a hand-off ----
 
     async def save_work(
         self, work: str, call_id: str, flow: str, kind: str, department: str, fields: Mapping[str, str], at: str
     ) -> None: ...
 
-    async def work(self, flow: str | None = None, limit: int = 100) -> Sequence[Mapping[str, object]]: ...
+    async def work(
+        self, flow: str | None = None, limit: int = 100, *, open_only: bool = False
+    ) -> Sequence[Mapping[str, object]]:
+        """Newest first; each has `work`, `call_id`, `flow`, `kind`, `department`, `fields`, `at`, `done_at`, `done_by`
+        (both "" while it is to be done)."""
+
+    async def work_item(self, work: str) -> Mapping[str, object] | None: ...
+
+    async def set_work_done(self, work: str, by: str, at: str) -> bool:
+        """Done by somebody, or not done after all (`by` and `at` ""). False when it was so already or is unknown."""
+
+    async def wrap_up(self, wrap: WrapUp, call_id: str, flow: str) -> None:
+        """Inserts or replaces; a None leaves what was said before."""
+
+    async def wrap_ups(self, handoffs: Sequence[str]) -> Mapping[str, WrapUp]: ...
+
+    async def add_note(self, note: Note, call_id: str, flow: str) -> None: ...
+
+    async def notes(self, handoff: str) -> Sequence[Note]:
+        """Oldest first."""
+
+    # ---- who may look, and who looked ----
+
+    async def note_access(self, access: Access) -> None:
+        """Joins the hash chain of the flow's accesses."""
+
+    async def accesses(
+        self, flow: str | None = None, call_id: str | None = None, limit: int = 10_000
+    ) -> Sequence[AccessLine]:
+        """Oldest first."""
+
+    async def verify_accesses(self, flow: str) -> Verdict: ...
+
+    async def revoke(self, name: str, until: str) -> None:
+        """A link's or a session's id that counts no more; kept until the ISO time `until`."""
+
+    async def revoked(self, name: str) -> bool: ...
+
+    async def save_desk_key(self, key: DeskKey) -> None: ...
+
+    async def desk_keys(self, flow: str | None = None) -> Sequence[DeskKey]:
+        """Revoked ones too."""
+
+    async def revoke_desk_key(self, id: str) -> bool: ...
+
+    # ---- the outbox ----
+
+    async def save_parcel(self, parcel: Parcel) -> bool:
+        """Inserts; False when a parcel of this id is there already (it is left as it is)."""
+
+    async def update_parcel(self, parcel: Parcel) -> None:
+        """Its `due`, `tries`, `state` and `error`."""
+
+    async def due_parcels(self, now: str, limit: int = 100) -> Sequence[Parcel]:
+        """Waiting ones due at the ISO time `now`, oldest first; of one call and address only the oldest waiting one,
+        so that they arrive in order."""
+
+    async def next_due(self) -> str | None:
+        """When the next waiting parcel is due; None when none waits."""
+
+    async def parcels(
+        self, flow: str | None = None, *, state: ParcelState | None = None, limit: int = 100
+    ) -> Sequence[Parcel]:
+        """Newest first."""
+
+    async def parcel(self, id: str) -> Parcel | None: ...
+
+    # ---- retention ----
+
+    async def blank_call(self, call_id: str, at: str) -> int:
+        """Empties what was said in one call: bodies of its journal, its cards' and work's values, its notes, its
+        parcels' data. A tombstone says when. Digests, kinds, times, rules and outcomes stay. Returns the lines
+        emptied."""
+
+    async def forget_call(self, call_id: str) -> None:
+        """Removes the call and everything about it, its tombstone too."""
+
+    async def calls_to_blank(self, flow: str, before: str, limit: int = 100) -> Sequence[str]:
+        """Ended calls that started before `before` and still hold what was said, oldest first. One without an end that
+        started a day before that counts as ended: no call lasts so long, a process died."""
+
+    async def calls_to_forget(self, flow: str, before: str, limit: int = 100) -> Sequence[str]: ...
+
+    async def forget_accesses(self, flow: str, before: str) -> int:
+        """Empties who did what in accesses older than `before` (their digests stand); how many."""
+
+    async def forget_revoked(self, now: str) -> None:
+        """Drops what was revoked only until a time before `now`."""
+
+    async def flows(self) -> Sequence[str]:
+        """The keys of all flows that have a call or an access, of those too that are no longer served."""
 
     async def close(self) -> None: ...
 
@@ -252,13 +455,19 @@ class StaleWriter(Exception):
     """Somebody else has written this call's journal meanwhile."""
 
 
+class CannotDecrypt(Exception):
+    """A stored text cannot be read with the keys of this installation. Lists leave such rows out; `card`, `work_item`,
+    `parcel` and `journal` raise this. The message holds nothing of the text."""
+
+
 class Bus(Protocol):
     """What is live: news for pages, and first-come claims."""
 
     async def publish(self, topic: str, news: Mapping[str, object]) -> None: ...
 
     def subscribe(self, *topics: str) -> AbstractAsyncContextManager[AsyncIterator[Mapping[str, object]]]:
-        """At most 256 unread items a subscriber; on overflow the iterator yields `{"type": "reload"}` and ends."""
+        """At most 256 unread items a subscriber; on overflow the iterator yields `{"type": "reload"}` and ends. Waiting
+        for the next item may be cancelled without losing it."""
 
     async def claim(self, name: str, seconds: float) -> bool:
         """True for the first who asks within `seconds`."""
@@ -266,10 +475,17 @@ class Bus(Protocol):
     async def close(self) -> None: ...
 
 
-class Courier(Protocol):
-    """Takes cards to other people's systems."""
+class Outbox(Protocol):
+    """Takes things to other people's systems, phones and mailboxes, however long it takes."""
 
-    async def send_card(self, address: str, flow: str, handoff: str, card: Mapping[str, object]) -> bool:
-        """POSTs the card, signed (Standard Webhooks); True when answered 2xx within 5 s."""
+    async def put(self, parcel: Parcel) -> None:
+        """Kept first, then tried at once and again with growing pauses for 24 hours. Returns when it is kept."""
+
+    async def ask(self, parcel: Parcel, seconds: float) -> str | None:
+        """Like `put`, and the receiver's answer as text when it came 2xx within `seconds`; None otherwise (the parcel
+        is then tried again like any other)."""
+
+    async def retry(self, parcel: str) -> bool:
+        """A dead parcel is tried again from the beginning; False when there is none of this id, or it is not dead."""
 
     async def close(self) -> None: ...

@@ -5,11 +5,9 @@ commands; timers; and the rescue when we are at fault.
 from __future__ import annotations
 
 import asyncio
-import traceback
-from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Awaitable, Callable, Iterable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
-from pathlib import Path
 from typing import assert_never, get_args
 
 import structlog
@@ -18,6 +16,8 @@ from flowengine.call import commands as c
 from flowengine.call import events as e
 from flowengine.call.journal import encode, encode_commands
 from flowengine.call.machine import rescue, step
+from flowengine.call.recorded import awaited
+from flowengine.call.redaction import Redactor
 from flowengine.call.state import Call, attempt_on
 from flowengine.call.wording import FILLER, ours
 from flowengine.flow.model import Flow
@@ -25,7 +25,9 @@ from flowengine.runtime.audio import CallAudio
 from flowengine.runtime.consult import Consult
 from flowengine.runtime.ear import AgentEar
 from flowengine.runtime.gauge import Gauge
-from flowengine.runtime.lane import Lane
+from flowengine.runtime.lane import Lane, again_and_again
+from flowengine.runtime.ledger import Ledger
+from flowengine.runtime.mistakes import where
 from flowengine.runtime.news import PageNews
 from flowengine.runtime.phrasebook import Phrasebook
 from flowengine.runtime.ports import (
@@ -34,9 +36,9 @@ from flowengine.runtime.ports import (
     CallerLine,
     Carrier,
     Clock,
-    Courier,
-    Entry,
     Heard,
+    Outbox,
+    Parcel,
     Store,
     Transcriber,
     VoiceAgent,
@@ -45,8 +47,9 @@ from flowengine.runtime.ports import (
 log = structlog.get_logger("flowengine.session")
 
 MOST_EVENTS = 2048
-JOURNAL_SECONDS = 2.0
+FLUSH_SECONDS = 30.0  # for what a store that failed has not taken yet
 ANSWER_SECONDS = 5.0
+MOST_ANSWER = 2000  # characters of what an address says to a tool
 LINGER_SECONDS = 15.0  # after the end, for the last callbacks of staff legs
 
 _CARRIER = get_args(c.CarrierCommand)
@@ -64,10 +67,10 @@ class Ports:
     transcriber: Transcriber
     store: Store
     bus: Bus
-    courier: Courier
+    outbox: Outbox
     phrasebook: Phrasebook
     music: Callable[[Flow, str], bytes]
-    card_link: Callable[[str, str, float], str]  # (hand-off, flow, seconds it holds) → the address of its page
+    ended: Callable[[str], None]  # a call is over, and its journal and row say so
 
 
 class Session:
@@ -76,6 +79,7 @@ class Session:
     def __init__(self, flow: Flow, ports: Ports, *, began: float, call: Call | None = None, sequence: int = 0) -> None:
         self.flow, self.call, self._ports, self._began = flow, call or Call(), ports, began
         self._sequence = sequence
+        self._ledger = Ledger(ports.store, sequence)
         self._events: asyncio.Queue[e.Event] = asyncio.Queue(MOST_EVENTS)
         self._questions: dict[str, asyncio.Future[c.Document]] = {}
         self._asked = 0
@@ -86,6 +90,7 @@ class Session:
         self._agents = 0
         self._consults: dict[str, Consult] = {}
         self._transcripts: dict[str, asyncio.Task[None]] = {}
+        self._redactor = Redactor.of(flow.privacy)
         self._news = PageNews(self._publish, self.seconds)
         self._loop = asyncio.get_running_loop()
         self.over = asyncio.Event()
@@ -121,8 +126,18 @@ class Session:
         finally:
             await self._close()
 
+    async def finish(self, outcome: str) -> None:
+        """Closes a call that ended without its process: what it left is done, then its row says how it ended."""
+        self._lane("desk").put(partial(self._end, outcome))
+        await self._close()
+
+    async def late_news(self, event: e.Event) -> None:
+        """Something about a call that is over: journalled, and shown where it belongs."""
+        await self._take(event)
+        await self._close()
+
     async def _linger(self) -> None:
-        """Late news of staff legs is still journalled and answered."""
+        """Late news of staff legs and of a recording is still journalled and answered."""
         deadline = self._loop.time() + LINGER_SECONDS
         while self._legs_open() or not self._events.empty():
             try:
@@ -132,14 +147,15 @@ class Session:
                 return
 
     def _legs_open(self) -> bool:
-        return any(not a.over and not a.unknown for h in self.call.past for a in h.attempts)
+        return awaited(self.call) or any(not a.over and not a.unknown for h in self.call.past for a in h.attempts)
 
     async def _take(self, event: e.Event) -> None:
-        """Journal, then act."""
+        """Journal, then act. What the flow does not want kept is taken out first: nobody behind this line sees it."""
+        event = self._redactor.event(event, self.call)
         try:
             call, commands = step(self.flow, self.call, event)
         except Exception as mistake:  # the one place where a programmer's mistake is caught
-            log.error("step_failed", call=self.call.call_id, event_kind=type(event).__name__, **_where(mistake))
+            log.error("step_failed", call=self.call.call_id, event_kind=type(event).__name__, **where(mistake))
             event = e.EngineFailed(self.seconds(), type(mistake).__name__)
             call, commands = rescue(self.call)
         await self._journal(event, commands)
@@ -153,17 +169,9 @@ class Session:
     async def _journal(self, event: e.Event, commands: tuple[c.Command, ...]) -> None:
         """The event, and what it leads to, before any of it is done. A store that fails does not stop the call."""
         kind, body = encode(event)
-        entries = [
-            Entry(self._sequence + 1, kind, body),
-            Entry(self._sequence + 2, "Commands", encode_commands(commands)),
-        ]
-        self._sequence += 2
         call_id = self.call.call_id or getattr(event, "call_id", "")
-        try:
-            async with asyncio.timeout(JOURNAL_SECONDS):
-                await self._ports.store.append(call_id, entries)
-        except Exception as mistake:
-            log.error("journal_failed", call=call_id, sequence=self._sequence, error=type(mistake).__name__)
+        await self._ledger.write(call_id, [(kind, body), ("Commands", encode_commands(commands))])
+        self._sequence = self._ledger.sequence
 
     async def _close(self) -> None:
         self.over.set()  # also when it was cancelled: no further stream is wanted
@@ -179,6 +187,7 @@ class Session:
         await asyncio.gather(*(consult.close() for consult in self._consults.values()), return_exceptions=True)
         for task in self._transcripts.values():
             task.cancel()
+        await self._ledger.flush(self.call.call_id, FLUSH_SECONDS)
 
     # ---- questions -------------------------------------------------------------------------------------------------
 
@@ -217,8 +226,10 @@ class Session:
             case c.EndCall(outcome):
                 self._lane("desk").put(partial(self._end, outcome))
                 self.over.set()
-            case c.SendCard():
-                self._lane("courier").put(partial(self._desk, command))
+            case c.Deliver():
+                self._lane("outbox").put(partial(self._deliver, command))
+            case c.AskAddress():
+                self._lane(f"tool:{command.tool_call}").put(partial(self._ask_address, command))
             case c.ShowCard() | c.AddWork():
                 self._lane("desk").put(partial(self._desk, command))
             case c.GaugeSpeech(wanted):
@@ -289,7 +300,33 @@ class Session:
             case _:
                 assert_never(command)
 
-    async def _desk(self, command: c.ShowCard | c.SendCard | c.AddWork) -> None:
+    def redo(self, commands: Iterable[c.Command]) -> None:
+        """What a lost process may have left undone, and what may be done twice: work and deliveries are kept once."""
+        for command in commands:
+            if isinstance(command, c.AddWork | c.Deliver):
+                self._do(command)
+
+    async def _deliver(self, command: c.Deliver) -> None:
+        parcel = self._parcel(command.parcel, command.event, command.address, command.data)
+        whole = replace(parcel, channel=command.channel, handoff=command.handoff)
+        await again_and_again("outbox", lambda: self._ports.outbox.put(whole))
+
+    async def _ask_address(self, command: c.AskAddress) -> None:
+        data = {"call_id": self.call.call_id, "flow": self.flow.key, "tool": command.tool, **command.arguments}
+        parcel = self._parcel(command.parcel, "tool.called", command.address, data)
+        try:
+            answer = await self._ports.outbox.ask(parcel, command.seconds)
+        except Exception as mistake:
+            log.error("tool_not_asked", call=self.call.call_id, error=type(mistake).__name__)
+            answer = None
+        said = (answer or "")[:MOST_ANSWER]
+        self.post(e.ToolAnswered(self.seconds(), command.tool_call, answer is not None, said))
+
+    def _parcel(self, id: str, event: str, address: str, data: Mapping[str, object]) -> Parcel:
+        now = self._ports.clock.now().isoformat()
+        return Parcel(id, self.call.call_id, self.flow.key, event, "webhook", address, data, made=now, due=now)
+
+    async def _desk(self, command: c.ShowCard | c.AddWork) -> None:
         at = self._ports.clock.now().isoformat()
         store, bus, flow, call = self._ports.store, self._ports.bus, self.flow.key, self.call.call_id
         match command:
@@ -298,12 +335,8 @@ class Session:
                 for topic in (f"call:{call}", f"office:{flow}"):
                     await bus.publish(topic, {"type": "card", "card": card, "id": self._sequence})
                 self.post(e.CardShown(self.seconds(), handoff))
-            case c.SendCard(handoff, address, card):
-                link = self._ports.card_link(handoff, flow, self.flow.card.link_expires)
-                if await self._ports.courier.send_card(address, flow, handoff, {**card, "link": link}):
-                    self.post(e.CardConfirmed(self.seconds(), "webhook"))
             case c.AddWork(work, kind, department, fields):
-                await store.save_work(work, call, flow, kind, department, fields, at)
+                await again_and_again("work", lambda: store.save_work(work, call, flow, kind, department, fields, at))
                 item = {
                     "work": work,
                     "call_id": call,
@@ -311,14 +344,18 @@ class Session:
                     "department": department,
                     "fields": dict(fields),
                     "at": at,
+                    "done_at": "",
+                    "done_by": "",
                 }
                 await bus.publish(f"office:{flow}", {"type": "work", "work": item})
 
     async def _end(self, outcome: str) -> None:
         call = self.call.call_id
-        await self._ports.store.close_call(call, outcome)
+        await self._ledger.flush(call, FLUSH_SECONDS)
+        await again_and_again("outcome", lambda: self._ports.store.close_call(call, outcome))
         await self._ports.bus.publish(f"call:{call}", {"type": "ended", "outcome": outcome, "id": self._sequence})
         await self._ports.bus.publish(f"office:{self.flow.key}", {"type": "call", "call_id": call, "state": "ended"})
+        self._ports.ended(call)
 
     # ---- the caller's media and the agent's ------------------------------------------------------------------------
 
@@ -346,7 +383,7 @@ class Session:
         self.post(event)
 
     def agent_partial(self, text: str) -> None:
-        self._news.partial("caller", text, self._sequence)
+        self._news.partial("caller", self._redactor.turn(self.call, "caller", text), self._sequence)
 
     def call_seconds(self) -> float:
         return self.seconds()
@@ -401,7 +438,7 @@ class Session:
 
     def _heard(self, speaker: str, heard: Heard) -> None:
         if not heard.final:
-            self._news.partial(speaker, heard.text, self._sequence)
+            self._news.partial(speaker, self._redactor.turn(self.call, speaker, heard.text), self._sequence)
         elif speaker == "caller":
             self.post(e.CallerSaid(self.seconds(), heard.text))
         else:
@@ -411,9 +448,3 @@ class Session:
 
     def _publish(self, news: Mapping[str, object]) -> None:
         self._lane("news").put(partial(self._ports.bus.publish, f"call:{self.call.call_id}", news))
-
-
-def _where(mistake: Exception) -> dict[str, object]:
-    """What failed and where, without a value: values may be a caller's words."""
-    frames = traceback.extract_tb(mistake.__traceback__)
-    return {"error": type(mistake).__name__, "at": [f"{Path(f.filename).name}:{f.lineno}" for f in frames[-6:]]}

@@ -10,6 +10,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Protocol
 
+from prometheus_client import Counter
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection
 from websockets.asyncio.client import connect as websocket_connect
@@ -19,6 +20,8 @@ PATIENCE = 2.0  # seconds a peer may take nothing, and audio may wait for it
 MOST_WAITING = 2**20  # bytes of audio waiting, whatever its age: a burst of more than a minute
 MOST_CONTROL = 1000  # control messages waiting; beyond it the peer is given up
 NORMAL, FAILED = 1000, 1011
+
+DROPPED = Counter("flowengine_dropped_frames", "Pieces of audio a slow peer did not take in time")
 
 # How the libraries say that the peer is gone.
 _BROKEN = (OSError, TimeoutError, RuntimeError, WebSocketDisconnect, WebSocketException)
@@ -166,6 +169,7 @@ class PlainSocket:
             self._queue.remove(oldest)
             self._bytes -= len(oldest.message)
             self.dropped += 1
+            DROPPED.inc()
 
     def _give_up(self) -> None:
         self._queue.clear()

@@ -48,7 +48,8 @@ async def _run(demo: Demo, say: Say, finish: Callable[[dict[str, Any], list[str]
         say(f"{world.flow.office.name}, {demo.scenario.at}. {demo.scenario.about}")
         await world.engine.warm(world.clock)
         if not demo.headless:
-            say(f"\nThe desk page, live:  {world.engine.access.office_link(world.flow.key, 3600)}\n")
+            say(f"\nThe desk page, live:  {world.engine.access.office_link(world.flow.key, 3600)}")
+            say(f"On a second screen:   {world.engine.access.office_link(world.flow.key, 3600)}\n")
             world.loop.set_speed(1.0)
             await asyncio.sleep(BEFORE_CALL)
         world.loop.set_speed(demo.options.speed)

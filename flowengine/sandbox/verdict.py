@@ -5,6 +5,8 @@ An expectation may name:
 - `rule`, `department`, `method` of the first hand-off; `rules`, `handoff_outcomes` of all; `tried`, `outcomes` and
   `reasons` (of who said why not) of all attempts; `connected_to`, `ends_with`, `work` (kinds of work on desks)
 - `caller_hears`, `caller_does_not_hear`, `staff_hears`, `staff_does_not_hear`: texts, for staff also by person
+- `recorded`: texts that the carrier's recordings of the call hold, or `none` where there must be none;
+  `not_recorded`: texts they do not hold
 - `number_shown` by person; `card_shows` texts; `said_after_connecting` speakers
 - `no_silence_over` (3 s unless it is named), `most_gap`: the longest music without a word
 
@@ -21,7 +23,7 @@ MOST_SILENCE = 3.0  # seconds nobody may be left in
 EXPECTATIONS = frozenset({
     "rule", "rules", "department", "method", "handoff_outcomes", "tried", "outcomes", "reasons", "connected_to",
     "ends_with", "work", "caller_hears", "caller_does_not_hear", "staff_hears", "staff_does_not_hear", "card_shows",
-    "number_shown", "said_after_connecting", "no_silence_over", "most_gap",
+    "number_shown", "said_after_connecting", "no_silence_over", "most_gap", "recorded", "not_recorded",
 })  # fmt: skip
 ENDS = {
     "connected": "connected",
@@ -43,6 +45,7 @@ def judge(expect: Mapping[str, Any], report: Report) -> list[str]:
         *_caller(expect, report),
         *_staff(expect, report),
         *_shown(expect, report),
+        *_recorded(expect, report),
         *_after(expect, report),
         *_gaps(expect, report),
         *_always(report),
@@ -98,6 +101,17 @@ def _shown(expect: Mapping[str, Any], report: Report) -> Iterator[str]:
             yield f"number_shown: {who}'s phone should have shown {number}, but it showed {was}"
 
 
+def _recorded(expect: Mapping[str, Any], report: Report) -> Iterator[str]:
+    """What the carrier kept of both sides, as words."""
+    kept = report.get("recorded", ())
+    words, wanted = _plain(" ".join(f"{part['said']} {part['heard']}" for part in kept)), expect.get("recorded", ())
+    if wanted == "none":
+        yield from (f"recorded from {part['at']:.1f} s on" for part in kept)
+    else:
+        yield from (f"{text!r} was not recorded" for text in wanted if _plain(text) not in words)
+    yield from (f"{text!r} was recorded" for text in expect.get("not_recorded", ()) if _plain(text) in words)
+
+
 def _by_person(given: Mapping[str, Sequence[str]] | Sequence[str]) -> Iterator[tuple[str, Sequence[str]]]:
     yield from given.items() if isinstance(given, Mapping) else [("staff", given)]
 
@@ -114,7 +128,7 @@ def _after(expect: Mapping[str, Any], report: Report) -> Iterator[str]:
     wanted = expect.get("said_after_connecting", ())
     yield from (f"nothing of the {who} was transcribed after connecting" for who in wanted if who not in spoke)
     card = report["card"] or {}
-    shown = _plain(f"{card.get('headline', '')} {card.get('fields', '')}")
+    shown = _plain(f"{card.get('headline', '')} {card.get('fields', '')} {card.get('consent', '')}")
     yield from (
         f"the card does not show {text!r}" for text in expect.get("card_shows", ()) if _plain(text) not in shown
     )

@@ -20,6 +20,7 @@ import uvicorn
 from flowengine.app import Engine, build
 from flowengine.call.journal import decode
 from flowengine.call.report import report
+from flowengine.desk.webhooks import webhook_secret
 from flowengine.flow.diagnostics import FlowInvalid
 from flowengine.flow.model import Flow
 from flowengine.runtime.clock import LoopClock
@@ -28,9 +29,11 @@ from flowengine.runtime.ports import Store
 from flowengine.sandbox import carrier as phone
 from flowengine.sandbox.agent import AgentBehaviour, Misbehaviour, RefusesConnections, VoiceAgent
 from flowengine.sandbox.clock import PacedLoop, PinnedClock, Timeless
+from flowengine.sandbox.mailbox import Mailbox
 from flowengine.sandbox.receiver import Receiver
 from flowengine.sandbox.scenario import Scenario, ScenarioError, changed
 from flowengine.sandbox.scripts import caller_party, doubts, staff_party
+from flowengine.sandbox.speech import find_words
 from flowengine.sandbox.transcriber import StreamFault, StreamingBehaviour, StreamingService
 from flowengine.sandbox.trouble import Trouble, troubles
 from flowengine.server import configured
@@ -40,6 +43,7 @@ PUBLIC = "https://demo.test"
 SPEED_WARM = 200.0  # while the phrasebook is rendered, nobody listens
 CALL_SECONDS = 900.0  # call seconds a scenario may take
 
+SECRET_KEY = "sandbox-secret-key-of-this-run"
 # Keys of the emulated vendors; they open nothing else.
 ACCOUNT_SID, AUTH_TOKEN, ASSEMBLY_KEY = "AC" + "5a" * 16, "sandbox-auth-token", "sandbox-assembly-key"
 
@@ -51,6 +55,7 @@ class Options:
     speed: float = 1.0
     port: int = 0
     database_url: str = ""
+    encryption_key: str = ""
     caller_audio: Path | None = None
     behaviour: phone.Behaviour = field(default_factory=phone.Behaviour)
     agent: AgentBehaviour = field(default_factory=AgentBehaviour)
@@ -69,6 +74,7 @@ class World:
     agent: VoiceAgent
     transcriber: StreamingService
     receiver: Receiver
+    mailbox: Mailbox
     clock: LoopClock
     wall: PinnedClock
     flow: Flow
@@ -101,21 +107,24 @@ async def running(
             behaviour=options.behaviour,
             faults=(*options.faults, *harm.carrier),
         )
-        receiver = Receiver(refusing=harm.refuses_card)
-        emulators = (agent, transcriber, carrier, receiver)
+        receiver, mailbox = Receiver(refusing=harm.refuses_card, secrets=(webhook_secret(SECRET_KEY),)), Mailbox()
+        emulators = (agent, transcriber, carrier, receiver, mailbox)
         await asyncio.gather(*(each.start() for each in emulators))
         stack.push_async_callback(_stopped, *emulators)
         settings = Settings(
             public_url=PUBLIC,
             desk_url=address,
             database_url=options.database_url or f"sqlite:///{folder}/calls.db",
-            secret_key="sandbox-secret-key-of-this-run",
+            encryption_key=options.encryption_key,
+            secret_key=SECRET_KEY,
             twilio_account_sid=ACCOUNT_SID,
             twilio_auth_token=AUTH_TOKEN,
             assemblyai_api_key=ASSEMBLY_KEY,
             twilio_api_url=carrier.api_url,
             voice_agent_url=agent.url,
             streaming_url=transcriber.url,
+            smtp_url=f"smtp://127.0.0.1:{mailbox.port}",
+            mail_from="desk@demo.test",
         )
         clock = LoopClock(now)
         flows = _flows(flow_file, text, scenario, receiver.url)
@@ -130,7 +139,7 @@ async def running(
         flow = next(iter(flows.flows.values()))
         async with _served(engine, server_socket):
             _connect(carrier, flow, scenario)
-            yield World(engine, carrier, agent, transcriber, receiver, clock, now, flow, loop)
+            yield World(engine, carrier, agent, transcriber, receiver, mailbox, clock, now, flow, loop)
 
 
 async def _stopped(*emulators: Stops) -> None:
@@ -235,7 +244,16 @@ async def reported(world: World, record: phone.CallRecord) -> dict[str, Any]:
     made["caller_heard"] = _segments(record, began)
     made["numbers_shown"] = {_name(world.flow, leg.to): leg.from_ for leg in staff}
     made["staff_heard"] = [s for leg in staff for s in _segments(leg, began, person=_name(world.flow, leg.to))]
+    if kept := [r for r in world.carrier.recordings.values() if r.call_sid == record.sid and r.spans]:
+        made["recorded"] = [_kept(recording, began) for recording in kept]
     return made
+
+
+def _kept(recording: phone.Recording, began: float) -> dict[str, Any]:
+    """A recording of the caller's leg: from when to when, and the words on either side."""
+    said, heard = (" ".join(w.text for w in find_words(bytes(audio))) for audio in (recording.audio, recording.heard))
+    since, until = recording.spans[0][0] - began, recording.spans[-1][1] - began
+    return {"at": round(since, 2), "until": round(until, 2), "said": said, "heard": heard}
 
 
 def _segments(record: phone.CallRecord, began: float, **more: str) -> list[dict[str, Any]]:

@@ -1,180 +1,206 @@
-"""What must last, in SQLite by default and in PostgreSQL by address: one implementation of `ports.Store`."""
+"""What must last, in SQLite by default and in PostgreSQL by address: one implementation of `ports.Store`, put together
+from its parts. What each part does, and why, stands there."""
 
 from __future__ import annotations
 
-import asyncio
-import json
-from collections.abc import Coroutine, Mapping, Sequence
-from contextlib import nullcontext
-from typing import Any, TypeVar
+from collections.abc import Mapping, Sequence
 
-from sqlalchemy import Executable, Row, Table, and_, insert, select, update
-from sqlalchemy.dialects import postgresql, sqlite
-from sqlalchemy.exc import IntegrityError
-
-from flowengine.runtime.ports import CallRow, Entry, StaleWriter
-from flowengine.store.database import BUSY_SECONDS, make_folder, migrate, open_engine
-from flowengine.store.tables import calls, cards, journal, work
-
-T = TypeVar("T")
+from flowengine.runtime.ports import (
+    Access,
+    AccessLine,
+    CallRow,
+    DeskKey,
+    Entry,
+    Note,
+    Parcel,
+    ParcelState,
+    Verdict,
+    WrapUp,
+)
+from flowengine.store.calls import Calls
+from flowengine.store.cards import Cards
+from flowengine.store.desk import Accesses, Doors
+from flowengine.store.journal import Journals
+from flowengine.store.outbox import Parcels
+from flowengine.store.records import Record, Records, Trail
+from flowengine.store.retention import Retention
+from flowengine.store.statements import Statements
+from flowengine.store.vault import Vault
+from flowengine.store.work import Afterwards, Work
 
 
 class SqlStore:
-    """Implements `ports.Store`. Every write is one statement, so it happens whole or not at all."""
+    """Implements `ports.Store`. Every write is one transaction, so it happens whole or not at all."""
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, vault: Vault | None = None) -> None:
         """`sqlite:///path` or `postgresql://…`; raises `ValueError` for anything else. Nothing is opened yet."""
-        self._engine = open_engine(url)
-        self._running: set[asyncio.Task[Any]] = set()
-        # SQLite has one writer; waiting here is fairer and quicker than its own polling.
-        self._turn = asyncio.Lock() if self._engine.dialect.name == "sqlite" else nullcontext()
+        self._database = database = Statements(url, vault or Vault())
+        self._calls, self._cards, self._work = Calls(database), Cards(database), Work(database)
+        self._journals, self._afterwards = Journals(database), Afterwards(database)
+        self._accesses, self._doors, self._parcels = Accesses(database), Doors(database), Parcels(database)
+        self._retention, self._records = Retention(database, self._journals), Records(database, self._journals)
 
     async def start(self) -> None:
         """Makes the folder and brings the tables up to date; safe in several processes at once."""
-        make_folder(self._engine)
-        await migrate(self._engine)
+        await self._database.start()
 
-    async def open_call(self, row: CallRow) -> None:
-        await self._write(
-            insert(calls).values(
-                call_id=row.call_id,
-                ref=_clean(row.ref),
-                flow=row.flow,
-                flow_version=row.flow_version,
-                flow_source=_clean(row.flow_source),
-                started=row.started,
-                outcome=row.outcome,
-            )
-        )
+    async def close(self) -> None:
+        """Waits for what is still being written, at most 5 s."""
+        await self._database.close()
+
+    # ---- calls and their journals ------------------------------------------------------------------------------------
+
+    async def open_call(self, row: CallRow, *, caller: str = "") -> None:
+        await self._calls.open(row, caller)
 
     async def call(self, call_id: str) -> CallRow | None:
-        found = await self._read(select(calls).where(calls.c.call_id == _clean(call_id)))
-        return _call_row(found[0]) if found else None
+        return await self._calls.get(call_id)
 
     async def call_by_ref(self, ref: str) -> CallRow | None:
-        """The newest, should a carrier ever use an id twice."""
-        query = select(calls).where(calls.c.ref == _clean(ref)).order_by(calls.c.number.desc()).limit(1)
-        found = await self._read(query)
-        return _call_row(found[0]) if found else None
+        return await self._calls.by_ref(ref)
 
     async def called_before(self, flow: str, caller: str, call_id: str) -> bool:
-        """Looks where a call's first line names the caller; the latest calls first."""
-        if not caller:
-            return False
-        first = and_(journal.c.call_id == calls.c.call_id, journal.c.sequence == 1)
-        named = journal.c.body.contains(f'"caller":{json.dumps(caller)}', autoescape=True)
-        others = (calls.c.flow == flow, calls.c.call_id != call_id, named)
-        return bool(await self._read(select(calls.c.number).join(journal, first).where(*others).limit(1)))
+        return await self._calls.called_before(flow, caller, call_id)
 
-    async def calls(self, flow: str | None = None, limit: int = 100) -> Sequence[CallRow]:
-        return [_call_row(row) for row in await self._newest(calls, flow, limit)]
+    async def calls(self, flow: str | None = None, limit: int = 100, *, since: str = "") -> Sequence[CallRow]:
+        return await self._calls.newest(flow, limit, since)
+
+    async def flows(self) -> Sequence[str]:
+        return await self._records.flows()
 
     async def append(self, call_id: str, entries: Sequence[Entry]) -> None:
-        """All or none. Raises `StaleWriter` when one of the numbers is taken."""
-        if not entries:
-            return
-        rows = [{"call_id": call_id, "sequence": e.sequence, "kind": e.kind, "body": _clean(e.body)} for e in entries]
-        try:
-            await self._write(insert(journal).values(rows))
-        except IntegrityError:
-            raise StaleWriter(call_id) from None
+        await self._journals.append(call_id, entries)
 
-    async def journal(self, call_id: str, after: int = 0) -> Sequence[Entry]:
-        wanted = select(journal).where(journal.c.call_id == _clean(call_id), journal.c.sequence > after)
-        rows = await self._read(wanted.order_by(journal.c.sequence))
-        return [Entry(row.sequence, row.kind, row.body) for row in rows]
+    async def journal(self, call_id: str, after: int = 0, *, limit: int | None = None) -> Sequence[Entry]:
+        return await self._journals.read(call_id, after, limit)
+
+    async def verify(self, call_id: str) -> Verdict:
+        return await self._journals.verify(call_id)
 
     async def close_call(self, call_id: str, outcome: str) -> None:
-        await self._write(update(calls).where(calls.c.call_id == call_id).values(outcome=outcome))
+        await self._journals.close(call_id, outcome)
+
+    # ---- cards, work, and what staff say afterwards ------------------------------------------------------------------
 
     async def save_card(self, handoff: str, call_id: str, flow: str, card: Mapping[str, object], at: str) -> None:
-        values = {"handoff": handoff, "call_id": call_id, "flow": flow, "card": _json(card), "at": at}
-        await self._upsert(cards, "handoff", values)
+        await self._cards.save(handoff, call_id, flow, card, at)
 
     async def card(self, handoff: str) -> Mapping[str, object] | None:
-        found = await self._read(select(cards).where(cards.c.handoff == _clean(handoff)))
-        return _card(found[0]) if found else None
+        return await self._cards.get(handoff)
 
-    async def cards(self, flow: str | None = None, limit: int = 100) -> Sequence[Mapping[str, object]]:
-        """Newest decision first, however often a card was improved since."""
-        return [_card(row) for row in await self._newest(cards, flow, limit)]
+    async def cards(
+        self, flow: str | None = None, limit: int = 100, *, since: str = ""
+    ) -> Sequence[Mapping[str, object]]:
+        return await self._cards.newest(flow, limit, since)
 
     async def save_work(
         self, work: str, call_id: str, flow: str, kind: str, department: str, fields: Mapping[str, str], at: str
     ) -> None:
-        """Inserts or replaces."""
-        values = {"work": work, "call_id": call_id, "flow": flow, "kind": kind, "department": department, "at": at}
-        await self._upsert(_WORK, "work", {**values, "fields": _json(fields)})
+        await self._work.save(work, call_id, flow, kind, department, fields, at)
 
-    async def work(self, flow: str | None = None, limit: int = 100) -> Sequence[Mapping[str, object]]:
-        """Newest first; each has `work`, `call_id`, `flow`, `kind`, `department`, `fields`, `at`."""
-        return [_work(row) for row in await self._newest(_WORK, flow, limit)]
+    async def work(
+        self, flow: str | None = None, limit: int = 100, *, open_only: bool = False
+    ) -> Sequence[Mapping[str, object]]:
+        return await self._work.newest(flow, limit, open_only)
 
-    async def close(self) -> None:
-        """Waits for what is still being written, at most 5 s."""
-        if self._running:
-            await asyncio.wait(self._running, timeout=BUSY_SECONDS)
-        await self._engine.dispose()
+    async def work_item(self, work: str) -> Mapping[str, object] | None:
+        return await self._work.get(work)
 
-    # ---- one statement at a time -------------------------------------------------------------------------------------
+    async def set_work_done(self, work: str, by: str, at: str) -> bool:
+        return await self._work.set_done(work, by, at)
 
-    async def _newest(self, table: Table, flow: str | None, limit: int) -> Sequence[Row[Any]]:
-        query = select(table).order_by(table.c.number.desc()).limit(limit)
-        return await self._read(query if flow is None else query.where(table.c.flow == flow))
+    async def wrap_up(self, wrap: WrapUp, call_id: str, flow: str) -> None:
+        await self._afterwards.wrap_up(wrap, call_id, flow)
 
-    async def _read(self, query: Executable) -> Sequence[Row[Any]]:
-        async def reading() -> Sequence[Row[Any]]:
-            async with self._engine.connect() as connection:
-                return (await connection.execute(query)).all()
+    async def wrap_ups(self, handoffs: Sequence[str]) -> Mapping[str, WrapUp]:
+        return await self._afterwards.wrap_ups(handoffs)
 
-        return await self._whole(reading())
+    async def add_note(self, note: Note, call_id: str, flow: str) -> None:
+        await self._afterwards.add_note(note, call_id, flow)
 
-    async def _write(self, statement: Executable) -> None:
-        async def writing() -> None:
-            async with self._turn, self._engine.begin() as connection:
-                await connection.execute(statement)
+    async def notes(self, handoff: str) -> Sequence[Note]:
+        return await self._afterwards.notes(handoff)
 
-        await self._whole(writing())
+    # ---- who may look, and who looked --------------------------------------------------------------------------------
 
-    async def _whole(self, operation: Coroutine[Any, Any, T]) -> T:
-        """To its end, whoever gives up waiting: a connection cancelled inside a statement may never answer again."""
-        task = asyncio.create_task(operation)
-        self._running.add(task)
-        task.add_done_callback(self._over)
-        return await asyncio.shield(task)
+    async def note_access(self, access: Access) -> None:
+        await self._accesses.note(access)
 
-    def _over(self, task: asyncio.Task[Any]) -> None:
-        self._running.discard(task)
-        if not task.cancelled():
-            task.exception()  # seen, should nobody wait for it any more
+    async def accesses(
+        self, flow: str | None = None, call_id: str | None = None, limit: int = 10_000
+    ) -> Sequence[AccessLine]:
+        return await self._accesses.kept(flow, call_id, limit)
 
-    async def _upsert(self, table: Table, key: str, values: Mapping[str, str]) -> None:
-        dialect = sqlite if self._engine.dialect.name == "sqlite" else postgresql
-        changed = {name: value for name, value in values.items() if name != key}
-        statement = dialect.insert(table).values(**values)
-        await self._write(statement.on_conflict_do_update(index_elements=[key], set_=changed))
+    async def verify_accesses(self, flow: str) -> Verdict:
+        return await self._accesses.verify(flow)
 
+    async def revoke(self, name: str, until: str) -> None:
+        await self._doors.revoke(name, until)
 
-_WORK = work  # the method of that name hides the table inside the class
+    async def revoked(self, name: str) -> bool:
+        return await self._doors.is_revoked(name)
 
+    async def save_desk_key(self, key: DeskKey) -> None:
+        await self._doors.save_key(key)
 
-def _call_row(row: Row[Any]) -> CallRow:
-    return CallRow(row.call_id, row.ref, row.flow, row.flow_version, row.flow_source, row.started, row.outcome)
+    async def desk_keys(self, flow: str | None = None) -> Sequence[DeskKey]:
+        return await self._doors.keys(flow)
 
+    async def revoke_desk_key(self, id: str) -> bool:
+        return await self._doors.revoke_key(id)
 
-def _card(row: Row[Any]) -> dict[str, object]:
-    return {**json.loads(row.card), "handoff": row.handoff, "call_id": row.call_id, "flow": row.flow, "at": row.at}
+    # ---- the outbox --------------------------------------------------------------------------------------------------
 
+    async def save_parcel(self, parcel: Parcel) -> bool:
+        return await self._parcels.save(parcel)
 
-def _work(row: Row[Any]) -> dict[str, object]:
-    kept = {name: getattr(row, name) for name in ("work", "call_id", "flow", "kind", "department", "at")}
-    return {**kept, "fields": json.loads(row.fields)}
+    async def update_parcel(self, parcel: Parcel) -> None:
+        await self._parcels.update(parcel)
 
+    async def due_parcels(self, now: str, limit: int = 100) -> Sequence[Parcel]:
+        return await self._parcels.due(now, limit)
 
-def _json(value: Mapping[str, object]) -> str:
-    return _clean(json.dumps(value, ensure_ascii=False, separators=(",", ":")))
+    async def next_due(self) -> str | None:
+        return await self._parcels.next_due()
 
+    async def parcels(
+        self, flow: str | None = None, *, state: ParcelState | None = None, limit: int = 100
+    ) -> Sequence[Parcel]:
+        return await self._parcels.newest(flow, state, limit)
 
-def _clean(text: str) -> str:
-    """Text every database takes: no NUL, no lone surrogate (both can come out of a peer's JSON)."""
-    return text.replace("\0", "").encode("utf-8", "replace").decode()
+    async def parcel(self, id: str) -> Parcel | None:
+        return await self._parcels.get(id)
+
+    # ---- retention ---------------------------------------------------------------------------------------------------
+
+    async def blank_call(self, call_id: str, at: str) -> int:
+        return await self._retention.blank(call_id, at)
+
+    async def forget_call(self, call_id: str) -> None:
+        await self._retention.forget(call_id)
+
+    async def calls_to_blank(self, flow: str, before: str, limit: int = 100) -> Sequence[str]:
+        return await self._retention.to_blank(flow, before, limit)
+
+    async def calls_to_forget(self, flow: str, before: str, limit: int = 100) -> Sequence[str]:
+        return await self._retention.to_forget(flow, before, limit)
+
+    async def forget_accesses(self, flow: str, before: str) -> int:
+        return await self._accesses.forget(flow, before)
+
+    async def forget_revoked(self, now: str) -> None:
+        await self._doors.forget_revoked(now)
+
+    # ---- for an auditor (not of the port) ----------------------------------------------------------------------------
+
+    async def call_ids(self, flow: str | None = None, since: str = "") -> Sequence[str]:
+        """Oldest first; without `flow` and `since` also calls of which nothing but a journal is left."""
+        return await self._records.call_ids(flow, since)
+
+    async def record(self, call_id: str) -> Record | None:
+        """Everything kept of a call; None when nothing is."""
+        return await self._records.record(call_id)
+
+    async def trail(self, flow: str) -> Trail:
+        """A flow's accesses as a chain."""
+        return await self._records.trail(flow)

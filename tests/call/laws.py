@@ -8,6 +8,7 @@ from flowengine.call import commands as c
 from flowengine.call import events as e
 from flowengine.call.bridging import BRIDGE_SECONDS
 from flowengine.call.state import Attempt, Call, Phase, handoffs, open_attempts
+from flowengine.flow.consent_words import answer
 from flowengine.flow.model import Accept
 
 if TYPE_CHECKING:
@@ -40,14 +41,18 @@ class Laws:
         self.asked_by: dict[str, str] = {}  # request → staff leg
         self.ends: list[str] = []
         self.alone_since: float | None = None
+        self.objected = False  # the caller gave no yes, or took it back
+        self.started = self.stopped = self.not_taken = 0  # orders to record, to stop, and those the carrier refused
 
     # ---- after an event ----------------------------------------------------------------------------------------------
 
     def stepped(self, before: Call, event: e.Event, commands: tuple[c.Command, ...]) -> None:
         self._learn(event)
         self._questions(event, commands)
+        self.not_taken += isinstance(event, e.RecordingGoesOn)
         for command in commands:
             self._command(before, command)
+            self._recording(before, event, command)
         self._outcomes(before, event)
         self._end(before, commands)
 
@@ -111,6 +116,26 @@ class Laws:
                 self.ends.append(outcome)
         ended = before.phase == Phase.ENDED and isinstance(command, FOR_THE_CALLER)
         assert not ended, f"{command} after the call was over"
+
+    def _recording(self, before: Call, event: e.Event, command: c.Command) -> None:
+        """Nobody is recorded who was not told, gave no yes where one was asked for, or objected; and it is stopped
+        once."""
+        world = self.world
+        match command:
+            case c.NoteConsent("no" | "none" | "withdrawn"):
+                self.objected = True
+            case c.StartRecording():
+                self.started += 1
+                assert before.phase != Phase.ENDED, "recorded after the call was over"
+                assert not self.objected, "recorded against the caller's will"
+                assert world.call.consent.heard_at is not None, "recorded before the line was heard"
+                again = isinstance(event, e.RecordingEnded) and event.url != ""
+                assert again or world.flow.privacy.recording == "always" or _says_yes(event), f"{event} is no yes"
+            case c.StopRecording():
+                self.stopped += 1
+                assert before.phase != Phase.ENDED, "stopped after the call was over"
+                assert self.started, "stopped without being started"
+                assert self.stopped <= 1 + self.not_taken, "stopped once too often"
 
     def _outcomes(self, before: Call, event: e.Event) -> None:
         """An outcome stands, except where a later word is more exact."""
@@ -240,3 +265,7 @@ class Laws:
         world, legs = self.world, set(self.joined)
         met = world.caller.room and len(world.rooms.people(world.caller.room)) > 1
         return bool(met) or any(due.about in legs for due in world.queue)
+
+
+def _says_yes(event: e.Event) -> bool:
+    return isinstance(event, e.CallerSaid) and answer(event.text, "English") == "yes"

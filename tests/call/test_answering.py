@@ -43,7 +43,7 @@ def test_why_somebody_declined_stands_on_the_card(key: str, said: str) -> None:
     (card,) = [show.card for show in story.did(c.ShowCard)] or [story.ever(c.ShowCard)[-1].card]
     people = card["people"]
     assert isinstance(people, list)
-    assert people[0] == {"person": "Dana", "outcome": "declined", "why": said}
+    assert (people[0]["why"], people[0]["outcome"]) == (said, "declined")
 
 
 def test_a_key_that_means_nothing_is_asked_about_once() -> None:
@@ -213,3 +213,54 @@ def test_a_caller_who_hangs_up_on_somebody_who_had_picked_up_is_work_for_the_des
     (work,) = story.did(c.AddWork)
     assert (work.kind, work.fields["callback_number"]) == ("missed_call", "+13125550199")
     assert not Story(office()).ringing(WANTS).hangs_up().did(c.AddWork)
+
+
+# ---- on the page -----------------------------------------------------------------------------------------------------
+
+
+def taps(story: Story, person: str, accepts: bool, why: str = "") -> Story:
+    return story.happens(lambda at: e.StaffDecided(at, "c1-h1", person, accepts, why, "Front desk"))
+
+
+def test_who_has_picked_up_takes_the_call_on_the_page() -> None:
+    story = ringing().answers(1)
+    people = story.did(c.ShowCard)[-1].card["people"]
+    assert isinstance(people, list)
+    assert people[0]["state"] == "answered"
+    taps(story, "Dana", True)
+    (enters,) = story.did(c.MoveStaff)
+    assert isinstance(enters.document, c.JoinStaff)
+    assert story.phase() == Phase.BRIDGING
+    late = story.staff_presses(1, "")  # the question that was on its way ran out
+    assert isinstance(late.answer(), c.AwaitTone)  # the order that moves them is under way
+    assert story.joins(staff(1)).joins(CALLER).phase() == Phase.CONNECTED
+
+
+def test_nobody_takes_a_call_on_the_page_whose_phone_still_rings() -> None:
+    story = taps(ringing(), "Dana", True)
+    assert story.last == ()
+    assert story.outcomes() == [None]
+
+
+def test_a_decline_on_the_page_stops_the_phone_and_tries_the_next() -> None:
+    story = taps(ringing(), "Dana", False, "with a patient")
+    assert [cancel.leg for cancel in story.did(c.CancelLeg)] == [staff(1)]
+    assert [ring.leg for ring in story.did(c.RingStaff)] == [staff(2)]
+    people = story.ever(c.ShowCard)[-1].card["people"]
+    assert isinstance(people, list)
+    assert (people[0]["outcome"], people[0]["why"]) == ("declined", "with a patient")
+
+
+def test_a_decline_of_who_has_picked_up_is_thanked() -> None:
+    story = taps(ringing().answers(1), "Dana", False)
+    (bye,) = story.did(c.MoveStaff)
+    assert bye.document == c.HangUp("Thank you. Goodbye.")
+
+
+def test_taps_for_somebody_else_or_another_handoff_change_nothing() -> None:
+    story = ringing().answers(1)
+    assert taps(story, "Luis", True).last == ()
+    story.happens(lambda at: e.StaffDecided(at, "c1-h9", "Dana", True))
+    assert story.last == ()
+    story.staff_presses(1, "1")
+    assert taps(story, "Dana", False).last == ()

@@ -90,7 +90,7 @@ def test_a_no_comes_with_its_reason_and_the_next_phone_rings() -> None:
     assert [ring.leg for ring in story.did(c.RingStaff)] == [staff(2)]
     people = story.ever(c.ShowCard)[-1].card["people"]
     assert isinstance(people, list)
-    assert people[0] == {"person": "Dana", "outcome": "declined", "why": "I'm with a patient"}
+    assert (people[0]["outcome"], people[0]["why"]) == ("declined", "I'm with a patient")
 
 
 @pytest.mark.parametrize("said_by", ["agent", "carrier"])

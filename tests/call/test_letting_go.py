@@ -38,7 +38,8 @@ def announced(says: str, *, confirmed: bool = True) -> Story:
 
 def test_the_card_is_sent_with_the_decision() -> None:
     story = Story(billing(), now=WEDNESDAY, by="sip").picked_up().says("You charged me twice")
-    (send,) = story.did(c.SendCard)
+    (send,) = story.did(c.Deliver)
+    assert send.event == "handoff.decided"
     assert send.address == "https://crm.example.com/cards"
 
 

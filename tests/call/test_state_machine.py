@@ -46,6 +46,10 @@ TOOLS: tuple[tuple[str, dict[str, object]], ...] = (
 
 def _is_greeted(world: World) -> None:
     world.passes(2.0)
+    if world.flow.privacy.recording != "none":
+        world.passes(2.0)
+        world.caller.says("yes")
+        world.passes(1.0)
 
 
 def _asks_for_somebody(world: World) -> None:

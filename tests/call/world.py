@@ -20,6 +20,7 @@ from tests.call.story import TUESDAY_MORNING
 from tests.call.world_caller import CallerLeg
 from tests.call.world_legs import SPOKEN, Act, Leg, Rooms, Voice
 from tests.call.world_staff import StaffLeg
+from tests.call.world_tape import Tape
 
 Kind = Literal["news", "question", "order", "result", "carrier", "service", "timer"]
 
@@ -78,6 +79,7 @@ class World:
         self.line: Due | None = None  # the fixed sentence being played
         self.rooms = Rooms(self)
         self.caller = CallerLeg(self)
+        self.tape = Tape(self)
         self.staff: dict[str, StaffLeg] = {}
         self.laws = Laws(self)
         dialled, by = next(iter(flow.office.phone_numbers)), flow.office.calls_arrive_by
@@ -230,6 +232,10 @@ class World:
                 self.caller.moved(document)
             case c.CheckCaller():
                 self.caller.checked()
+            case c.StartRecording():
+                self.tape.ordered()
+            case c.StopRecording(_, recording):
+                self.tape.stopped(recording)
             case c.CheckRoom(room):
                 self.rooms.checked(room)
             case c.Announce(room):
@@ -240,7 +246,7 @@ class World:
                 self.staff[leg].consult_over()
             case c.AnswerConsultTool(leg, answer):
                 self.staff[leg].voice.tools.remove(answer.tool_call)
-            case c.SendCard():
+            case c.Deliver(event="handoff.decided", channel="webhook"):
                 self.result(lambda at: e.CardConfirmed(at, "webhook"), "")
             case c.ShowCard(handoff):
                 self.result(lambda at: e.CardShown(at, handoff), "")
@@ -249,8 +255,10 @@ class World:
 
     def _speak(self, command: c.Command) -> None:
         match command:
-            case c.StartAgent():
+            case c.StartAgent(_, greeting):
                 self._agent_opens()
+                if greeting and self.flow.privacy.recording != "none":
+                    self._greets()
             case c.EndAgent():
                 self.voice = Voice("none", self.voice.session)
                 self.drop_lane("agent")
@@ -300,6 +308,19 @@ class World:
             otherwise=(("fails", self.agent_fails),),
         )
 
+    def _greets(self) -> None:
+        """The greeting is heard to its end, or cut short."""
+
+        def heard() -> None:
+            self.take(e.ReplyHeard(self.at, "r1"))
+
+        def cut() -> None:
+            self.take(e.AgentSaid(self.at, "Thank you for", interrupted=True))
+
+        begins: Callable[[], None] = lambda: self.take(e.ReplyStarted(self.at, "r1"))  # noqa: E731
+        self.later(0.8, "the greeting begins", begins, "service", lane="agent")
+        self.later(SPOKEN, "the greeting is over", heard, "service", lane="agent", otherwise=(("is cut short", cut),))
+
     def agent_fails(self) -> None:
         self.voice = Voice("none", self.voice.session)
         self.drop_lane("agent")
@@ -339,6 +360,7 @@ class World:
         acts: list[Act] = []
         if self.voice.state != "none":
             acts.append(("the receptionist drops", self.agent_fails))
+        acts += self.tape.acts()
         if self.caller.state == "stream":
             acts.append(("the stream breaks", self.caller.stream_breaks))
         if self.call.call_id:

@@ -14,7 +14,18 @@ if TYPE_CHECKING:
     from tests.call.world import World
 
 
-SAID = ("Can I talk to someone?", "My crown fell out", "never mind", "message", "he can't breathe", "yes", "a lawyer")
+SAID = (
+    "Can I talk to someone?",
+    "My crown fell out",
+    "never mind",
+    "message",
+    "he can't breathe",
+    "yes",
+    "a lawyer",
+    "no",
+    "what?",
+    "stop recording",
+)
 KEYS = ("0", "1", "*", "5")
 HEARD: tuple[Callable[[float], e.Event], ...] = (  # on the caller's line, of the caller and of the receptionist
     e.SpeechStarted,
@@ -22,6 +33,7 @@ HEARD: tuple[Callable[[float], e.Event], ...] = (  # on the caller's line, of th
     lambda at: e.ReplyStarted(at, "r1"),
     lambda at: e.ReplyHeard(at, "r1"),
     lambda at: e.AgentSaid(at, "One moment, I will transfer you to a colleague."),
+    lambda at: e.AgentSaid(at, "Thank you for", interrupted=True),
     lambda at: e.SpeechGauged(at, 0.2),
 )
 
@@ -147,6 +159,7 @@ class CallerLeg(Leg):
         if was == "stream":
             self._stream_ends()
         self.leaves(loses=False)
+        self.world.tape.ends()
         self.begin(None, "over")
         self.world.news(e.CallerHungUp, self, loses=was == "stream" or stayed)
 

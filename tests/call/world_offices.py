@@ -38,6 +38,9 @@ OFFICES: list[dict[str, str]] = [
     {"caller_id_shown": "caller", "then": "{hang_up: Please call again tomorrow.}", "most_phones_rung": "3"},
     {"method": "dial", "people": FOUR},
     {"method": "refer", "people": FOUR, "if_card_not_confirmed": "voicemail"},
+    {"recording": "with consent"},
+    {"recording": "always", "people": FOUR, **PARKED, "after_staff_hang_up": "receptionist"},
+    {"recording": "with consent", "people": "dana, luis", "ring": AT_ONCE, **TALK},
 ]
 PLACES = {  # words that stand elsewhere than in `transfer`, `hold` or `receptionist`: what is replaced by what
 
@@ -45,6 +48,7 @@ PLACES = {  # words that stand elsewhere than in `transfer`, `hold` or `receptio
     "ring": ("ring: in order                     # in", "ring: {} # in"),
     "then": ("if_no_one_answers: take_message\n  clinical", "if_no_one_answers: {}\n  clinical"),
     "phones": ("name: Dana, phone: +1 312-555-0111}", "name: Dana, phone: [+1 312-555-0111, +1 312-555-0113]}}"),
+    "recording": ("recording: none  ", "consent_line: May we record this call?\n  recording: {}  "),
     "says": ("hold:\n", "hold:\n  says: {}\n"),
 }  # fmt: skip
 

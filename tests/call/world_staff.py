@@ -128,6 +128,14 @@ class StaffLeg(Leg):
         self.begin(self.document, "asking")
         self.world.ask(lambda at, q: e.StaffPressed(at, self.name, key, q), self)
 
+    def taps(self, accepts: bool) -> None:
+        """On the page, which shows whatever hand-off goes on."""
+        call = self.world.call
+        if call.handoff is not None:
+            person = next((a.target.person for a in call.handoff.attempts if a.leg == self.name), "")
+            name = self.world.flow.people[person].name if person else "somebody else"
+            self.world.take(e.StaffDecided(self.world.at, call.handoff.id, name, accepts, "busy", "Front desk"))
+
     def says_why(self, key: str) -> None:
         self.begin(self.document, "asking")
         self.world.ask(lambda at, q: e.StaffSaidWhy(at, self.name, key, q), self)
@@ -151,6 +159,9 @@ class StaffLeg(Leg):
         acts: list[Act] = [(f"{self.name} {what}", partial(act, self)) for what, act in ACTS.get(self.state, ())]
         if self.state in ("room", "talking"):
             acts.append((f"{self.name} says hello", self.says_hello))
+        if self.state in ("ringing", "asking", "briefing", "talking"):
+            acts.append((f"{self.name} takes the call on the page", partial(self.taps, True)))
+            acts.append((f"{self.name} declines on the page", partial(self.taps, False)))
         if self.voice.state == "ready":
             acts += [(f"{self.name}, the agent: {tool}", partial(self.agent_says, tool)) for tool in AGENT_SAYS]
         if self.voice.state != "none":

@@ -5,6 +5,7 @@ from __future__ import annotations
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Any
 
 import aiohttp
 import pytest
@@ -45,3 +46,24 @@ async def visitor(desk: House) -> AsyncIterator[Visit]:
     yield visit
     for session in opened:
         await session.close()
+
+
+@pytest_asyncio.fixture
+async def chromium() -> AsyncIterator[Any]:
+    """A real browser; for tests marked with `browsing.IN_CHROMIUM`."""
+    from .browsing import CHROMIUM, QUIET, playwright
+
+    async with playwright.async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+        yield browser
+        await browser.close()
+
+
+@pytest_asyncio.fixture
+async def server(tmp_path: Path, port: int) -> AsyncIterator[tuple[House, Server]]:
+    """The house on a real socket that a test may stop and start."""
+    async with house(tmp_path, f"http://127.0.0.1:{port}") as built:
+        running = Server(built.app, port)
+        await running.start()
+        yield built, running
+        await running.stop()

@@ -8,17 +8,23 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import uvicorn
 from starlette.applications import Starlette
 
 from flowengine.bus.memory import MemoryBus
 from flowengine.call.events import Event
-from flowengine.desk.access import Access
+from flowengine.desk import keys
+from flowengine.desk.access import Access, Role
 from flowengine.desk.pages import desk_routes
-from flowengine.runtime.ports import CallRow, Entry
+from flowengine.flow.compiler import compile_flow
+from flowengine.flow.model import Flow
+from flowengine.resources import example_flow
+from flowengine.runtime.ports import CallRow, DeskKey, Entry, Outbox
 from flowengine.settings import Settings
 from flowengine.store import SqlStore, open_store
 
@@ -27,16 +33,16 @@ FLOW = "dental_office"
 
 
 class Clock:
-    """Implements `ports.Clock`; the wall moves only when told."""
+    """Implements `ports.Clock`; the wall moves only when told, the other with the loop and `later` seconds ahead."""
 
     def __init__(self) -> None:
-        self.wall = START
+        self.wall, self.later = START, 0.0
 
     def now(self) -> datetime:
         return self.wall
 
     def monotonic(self) -> float:
-        return asyncio.get_running_loop().time()
+        return asyncio.get_running_loop().time() + self.later
 
     def pass_(self, seconds: float) -> None:
         self.wall += timedelta(seconds=seconds)
@@ -78,7 +84,7 @@ def card(call: str = "c1", number: int = 1, **changes: Any) -> dict[str, Any]:
         "status_text": "About to ring",
         "people": [],
         "decided_at": START.isoformat(),
-        "transcript": "live",
+        "transcript_shown": "live",
         "link_expires": 1800.0,
         **changes,
     }
@@ -103,6 +109,15 @@ class House:
         await self.journal(call, "CallArrived", at=0.0, caller=caller)
         news = {"type": "call", "call_id": call, "state": "talking", "caller": caller, "since": started}
         await self.bus.publish(f"office:{flow}", news)
+
+    async def key(self, name: str = "Front desk", *departments: str, manager: bool = False, flow: str = FLOW) -> str:
+        """Somebody may sign in; returns the passphrase."""
+        phrase, others = keys.passphrase(), await self.store.desk_keys(flow)
+        made, secret = self.clock.now().isoformat(), keys.secret(phrase, others)
+        role: Role = "manager" if manager else "staff"
+        new = DeskKey(f"k{len(others) + 1}-{flow}", flow, name, role, departments, secret, made)
+        await self.store.save_desk_key(new)
+        return phrase
 
     async def journal(self, call: str, kind: str, **body: Any) -> int:
         """Journals as the session does: the event, then its commands. Returns the event's number."""
@@ -146,15 +161,52 @@ class House:
         await self.bus.publish(f"office:{FLOW}", {"type": "work", "work": item})
 
 
+@cache
+def office() -> Flow:
+    """The example office, as it is served."""
+    return compile_flow(example_flow(FLOW).read_text("utf-8"), f"{FLOW}.yaml", load=lambda name: "")
+
+
 @asynccontextmanager
-async def house(folder: Path, url: str = "http://127.0.0.1:8000") -> AsyncIterator[House]:
+async def house(
+    folder: Path, url: str = "http://127.0.0.1:8000", *, outbox: Outbox | None = None
+) -> AsyncIterator[House]:
     store, bus, clock, calls = open_store(f"sqlite:///{folder}/desk.db"), MemoryBus(), Clock(), Calls()
     await store.start()
-    access = Access("a secret of the test", clock, bus, url)
-    routes = desk_routes(Settings(), store, bus, calls, clock, access)  # type: ignore[arg-type]  # only `tell` is used
+    access = Access("a secret of the test", clock, bus, url, store)
+    flows = {FLOW: office()}.get
+    routes = desk_routes(Settings(), store, bus, calls, clock, access, flows=flows, outbox=outbox)  # type: ignore[arg-type]  # only `tell` is used
     yield House(store, bus, clock, calls, access, Starlette(routes=routes), url)
     await bus.close()
+    await access.close()
     await store.close()
+
+
+async def enter(browser: aiohttp.ClientSession, link: str) -> str:
+    """Opens a link as a person does, with the tap on its button, and returns the page behind it."""
+    async with browser.get(link) as answer:
+        page = await answer.text()
+        assert answer.status == 200, answer.status
+    if 'name="csrf"' not in page or "This link works once" not in page:
+        return page  # led on at once: this browser may see it already
+    async with browser.post(link, data={"csrf": csrf(page)}, headers=SAME) as answer:
+        assert answer.status == 200, answer.status
+        return await answer.text()
+
+
+SAME = {"Sec-Fetch-Site": "same-origin"}  # what a browser says of a form on a page of ours
+
+
+def csrf(page: str) -> str:
+    """The proof that a form of this page carries."""
+    return page.partition('name="csrf" value="')[2].partition('"')[0]
+
+
+async def visit(page: Any, link: str) -> None:
+    """The same in a real browser."""
+    await page.goto(link)
+    if await page.locator("main.door form button").count():
+        await page.locator("main.door form button").click()
 
 
 async def eventually(holds: Callable[[], object]) -> None:

@@ -10,10 +10,9 @@ from typing import Any
 import aiohttp
 import pytest
 
-from flowengine.desk import frame, stream
+from flowengine.desk import frame, handoff_live, stream
 
-from .house import FLOW, House, card, eventually
-from .test_pages import enter
+from .house import FLOW, House, card, enter, eventually
 
 Visit = Callable[[], Awaitable[aiohttp.ClientSession]]
 
@@ -67,6 +66,7 @@ async def test_a_page_opened_late_gets_everything_so_far_then_the_rest(desk: Hou
         assert answer.headers["Content-Type"].startswith("text/event-stream")
         reader = Reader(answer)
         assert (await reader.next())["card"]["headline"].startswith("Maria Lopez")
+        assert (await reader.next())["type"] == "afterwards"
         assert [(await reader.next())["text"] for _ in range(2)] == ["one", "two"]
         await desk.hear("caller", "thr", 7.0, turn="t3")
         number = await desk.say("caller", "three", 8.0, turn="t3")
@@ -86,7 +86,7 @@ async def test_a_browser_that_comes_back_gets_only_what_it_missed(desk: House, v
     for headers, query in (({"Last-Event-ID": str(first)}, "?after=0"), ({}, f"?after={first}")):
         async with browser.get(f"/desk/handoffs/c1-h1/events{query}", headers=headers) as answer:
             reader = Reader(answer)
-            assert [(await reader.next())["type"] for _ in range(3)] == ["card", "gap", "line"]
+            assert [(await reader.next())["type"] for _ in range(4)] == ["card", "afterwards", "gap", "line"]
             await desk.bus.publish("call:c1", {"type": "card", "card": card(status_text="Ringing Dana")})
             assert (await reader.next())["card"]["status_text"] == "Ringing Dana"
 
@@ -116,16 +116,19 @@ async def test_a_callers_line_breaks_cannot_forge_an_event(desk: House, visitor:
     forged = 'hello\n\nid: 1\ndata: {"type":"ended"}\r\n\u2028event: x'
     async with browser.get("/desk/handoffs/c1-h1/events") as answer:
         reader = Reader(answer)
-        await reader.until("card")
+        await reader.until("afterwards")
         await desk.say("caller", forged, 5.0)
         assert (await reader.next())["text"] == forged
 
 
-async def test_the_end_is_told_and_late_lines_still_come(desk: House, visitor: Visit) -> None:
+async def test_the_end_is_told_and_late_lines_still_come(
+    desk: House, visitor: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(handoff_live, "BEATS_AFTERWARDS", 1)  # five minutes of waiting prove no more
     browser = await handoff(desk, visitor)
     async with browser.get("/desk/handoffs/c1-h1/events") as answer:
         reader = Reader(answer)
-        await reader.until("card")
+        await reader.until("afterwards")
         await desk.end()
         assert (await reader.until("card"))["card"]["status_text"] == "Over"
         await reader.until("ended")
@@ -135,7 +138,7 @@ async def test_the_end_is_told_and_late_lines_still_come(desk: House, visitor: V
         assert await answer.content.read() == b""
     async with browser.get("/desk/handoffs/c1-h1/events") as answer:
         reader = Reader(answer)
-        assert [(await reader.next())["type"] for _ in range(4)] == ["card", "line", "ended", "over"]
+        assert [(await reader.next())["type"] for _ in range(5)] == ["card", "afterwards", "line", "ended", "over"]
 
 
 async def test_silence_is_filled_with_heartbeats_and_ends_in_a_reconnect(
@@ -181,7 +184,7 @@ async def test_a_reader_that_sleeps_is_told_to_reload_and_holds_nobody_up(desk: 
     browser = await handoff(desk, visitor)
     async with browser.get("/desk/handoffs/c1-h1/events") as answer, browser.get("/desk/events") as office:
         reader = Reader(answer)
-        await reader.until("card")
+        await reader.until("afterwards")
         await Reader(office).until("now")
         for number in range(300):  # all in one go: no reader has a chance
             await desk.hear("caller", f"word {number}", 5.0)
@@ -229,9 +232,11 @@ async def test_the_list_follows_the_office(desk: House, visitor: Visit) -> None:
     await enter(browser, desk.access.office_link(FLOW, 600))
     async with browser.get("/desk/events") as answer:
         reader = Reader(answer)
-        assert await reader.next() == {"type": "now", "handoffs": [], "work": [], "talking": []}
+        now = await reader.next()
+        assert [now[name] for name in ("type", "handoffs", "work", "done", "talking")] == ["now", [], [], [], []]
         await desk.call()
-        assert (await reader.next())["call"] == {"call_id": "c1", "caller": "(312) 555-0199", "time": "4:15 PM"}
+        call = (await reader.next())["call"]
+        assert (call["call_id"], call["caller"], call["time"]) == ("c1", "(312) 555-0199", "10:15 AM")
         await desk.show(card())
         shown = (await reader.next())["handoff"]
         assert (shown["status_text"], shown["live"], shown["href"]) == ("About to ring", True, "/desk/handoffs/c1-h1")
@@ -243,3 +248,52 @@ async def test_the_list_follows_the_office(desk: House, visitor: Visit) -> None:
         now = await Reader(answer).next()
         assert [view["live"] for view in now["handoffs"]] == [False]
         assert now["talking"] == []
+
+
+async def test_hundreds_who_are_told_at_once_let_everything_else_have_its_turn() -> None:
+    turns = stream.Turns(asyncio.get_running_loop())
+    rounds, told = 0, list[int]()
+
+    async def viewer() -> None:
+        await turns.take()
+        told.append(rounds)
+
+    async def frames() -> None:
+        nonlocal rounds
+        while len(told) < 190:
+            rounds += 1
+            await asyncio.sleep(0)
+
+    viewers = [asyncio.create_task(viewer()) for _ in range(200)]
+    counting = asyncio.create_task(frames())
+    await asyncio.sleep(0)
+    for gone in viewers[-10:]:  # who waits no more takes nobody's turn
+        gone.cancel()
+    await asyncio.gather(*viewers[:-10], counting)
+    assert len(told) == 190
+    assert max(told.count(number) for number in set(told)) <= stream.AT_ONCE
+    await turns.take()  # and alone nobody waits
+
+
+async def test_a_stream_ends_soon_after_the_leave_to_look_was_taken_back() -> None:
+    allowed, sent = True, list[bytes]()
+
+    async def events() -> Any:
+        yield stream.BEAT
+        await asyncio.sleep(3600)
+
+    async def holds() -> bool:
+        return allowed
+
+    async def send(message: Any) -> None:
+        sent.append(message.get("body", b""))
+
+    loop = asyncio.get_running_loop()
+    began = loop.time()
+    streaming = asyncio.create_task(stream.EventStream(events(), holds).stream_response(send))
+    await asyncio.sleep(20)
+    assert not streaming.done()
+    allowed = False
+    await streaming
+    assert loop.time() - began <= 20 + stream.CHECK_SECONDS + 1
+    assert sent[-1] == b""

@@ -233,6 +233,17 @@ NEIGHBOURS = [
     ("clinical-answer", "when_to_transfer:\n  - {rule: injury, topic: pain and suffering claim, to: front_desk}\n"),
     ("clinical-answer", "when_to_transfer:\n  - {rule: pain, caller_says: [pain], to: front_desk}\n"),
     ("consent-line-missing", "privacy: {recording: none}\n"),
+    ("consent-not-asked", "privacy: {recording: always, consent_line: This call is recorded.}\n"),
+    ("consent-not-asked", "privacy: {recording: with consent, consent_line: 'Do you mind? Or may we record this?'}\n"),
+    (
+        "consent-not-understood",
+        "receptionist: {name: Ava, languages: [Polish]}\nprivacy: {recording: always, consent_line: Nagrywamy.}\n",
+    ),
+    (
+        "consent-not-understood",
+        "receptionist: {name: Ava, languages: [Spanish, Polish]}\n"
+        "privacy: {recording: with consent, consent_line: ¿Podemos grabar la llamada?}\n",
+    ),
     (
         "private-in-text-message",
         "when_to_transfer:\n  - {rule: pipe, topic: burst pipe, to: front_desk}\n"

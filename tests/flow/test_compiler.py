@@ -126,7 +126,7 @@ def test_every_word_is_kept() -> None:
     assert isinstance(flow.departments["cold"].hours, WeeklyHours)
     assert flow.take_message.send_to == (Delivery("staff screen"), Delivery("sms", "+13125550199"))
     assert flow.callback.send_to == (Delivery("webhook", "https://office.example.com/callback"),)
-    assert flow.privacy.redact_patterns == ("[0-9]{9}",)
+    assert flow.privacy.redact_patterns == ("MRN-[0-9]{9}",)
     assert flow.hold.says["busy"] == Spoken("The line is busy.")
     assert flow.rules[2].if_no_one_answers == (VoicemailStep(),)
     test = flow.tests[0]

@@ -7,7 +7,7 @@ from flowengine.flow.diagnostics import Diagnostic, Mark, in_order, mark, render
 LATER = Diagnostic(
     "error", "unknown-department", "no department 'x'", "a.yaml", 2, 5, 2, 6, "did you mean 'y'?", "to: x"
 )
-EARLIER = Diagnostic("warning", "not-yet", "this has no effect yet: z", "a.yaml", 1, 1, 1, 4)
+EARLIER = Diagnostic("warning", "untested", "this has no effect yet: z", "a.yaml", 1, 1, 1, 4)
 
 
 def test_in_order_each_once() -> None:
@@ -16,7 +16,7 @@ def test_in_order_each_once() -> None:
 
 def test_concise() -> None:
     assert render_concise(LATER) == "a.yaml:2:5: no department 'x' [unknown-department]"
-    assert render_concise(EARLIER) == "a.yaml:1:1: warning: this has no effect yet: z [not-yet]"
+    assert render_concise(EARLIER) == "a.yaml:1:1: warning: this has no effect yet: z [untested]"
 
 
 def test_full() -> None:

@@ -42,7 +42,7 @@ def test_json_has_the_promised_keys() -> None:
 
 
 def test_every_format_says_how_many_are_left_out() -> None:
-    many = [Diagnostic("warning", "not-yet", str(i), "a.yaml", i, 1, i, 2) for i in range(1, MOST_SHOWN + 20)]
+    many = [Diagnostic("warning", "untested", str(i), "a.yaml", i, 1, i, 2) for i in range(1, MOST_SHOWN + 20)]
     told = json.loads(to_json(many))
     assert (len(told["diagnostics"]), told["warning_count"], told["left_out"]) == (MOST_SHOWN, MOST_SHOWN + 19, 19)
     assert to_github(many).splitlines()[-1] == "::notice::a.yaml: and 19 more findings"
@@ -141,7 +141,7 @@ def test_sarif_holds_the_story_the_fix_and_further_places() -> None:
 
 
 def test_sarif_has_the_published_structure() -> None:
-    many = [replace(INFO, line=i, code="not-yet") for i in range(1, 70)]
+    many = [replace(INFO, line=i, code="untested") for i in range(1, 70)]
     log = json.loads(to_sarif([ERROR, INFO, MERGED, replace(INFO, code="of-tomorrow"), *many], "1.2"))
     Draft202012Validator(SARIF).validate(log)
     for result in log["runs"][0]["results"]:

@@ -100,6 +100,9 @@ class Carrier:
     async def perform(self, call_id: str, command: c.CarrierCommand, post: Post, now: Callable[[], float]) -> None:
         self.ordered.append(command)
 
+    async def delete_recording(self, url: str) -> bool:
+        return False
+
     async def close(self) -> None: ...
 
 

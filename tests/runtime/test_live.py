@@ -83,16 +83,6 @@ async def test_the_second_call_of_a_number_is_one_that_called_before(tmp_path: P
     await store.close()
 
 
-async def test_a_flow_that_does_not_want_to_know_does_not_ask(tmp_path: Path) -> None:
-    store = await opened(Asked, tmp_path)
-    live = calls(store, book())
-    assert [await known(live, store, ref) for ref in ("CA1", "CA2")] == [False, False]
-    assert isinstance(store, Asked)
-    assert store.times == 0
-    await live.close(0.1)
-    await store.close()
-
-
 @pytest.mark.parametrize("kind", [Slow, Broken])
 async def test_a_store_that_does_not_answer_keeps_no_caller_waiting(kind: type[SqlStore], tmp_path: Path) -> None:
     store = await opened(kind, tmp_path)

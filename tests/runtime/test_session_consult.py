@@ -57,10 +57,10 @@ class Office:
             transcriber=self.transcriber,
             store=cast(Any, Journal()),
             bus=self.bus,
-            courier=none,
+            outbox=none,
             phrasebook=Phrasebook(Speaker(), None),
             music=lambda flow, music: f"music of {flow.key}".encode(),
-            card_link=lambda handoff, flow, seconds: "",
+            ended=lambda call_id: None,
         )
         now = asyncio.get_running_loop().time()
         self.session = Session(story.flow, ports, began=now - story.at, call=story.call)

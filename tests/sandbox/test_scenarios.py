@@ -13,7 +13,7 @@ import pytest
 from standardwebhooks import Webhook
 
 from flowengine.call.sentences import FILLER
-from flowengine.desk.outbox import webhook_secret
+from flowengine.desk.webhooks import webhook_secret
 from flowengine.runtime.mulaw import encode
 from flowengine.sandbox.agent import AgentBehaviour, DropsAfter, FailsAfter, HugeSummary, NamesUnknownRule, NeverReady
 from flowengine.sandbox.carrier import Behaviour, CutStream, LoseMark, RestAnswers, RestSilent
@@ -111,7 +111,7 @@ def test_the_phone_that_was_not_needed_stops_ringing(crown: Played) -> None:
 
 def test_the_offices_own_system_gets_the_card_signed_and_with_a_link_to_its_page() -> None:
     run = played("claim_referred")
-    ((headers, text),) = run.world.receiver.received
+    headers, text = run.world.receiver.received[0]
     webhook = Webhook(webhook_secret("sandbox-secret-key-of-this-run"))
     body = webhook.verify(text, {k.lower(): v for k, v in headers.items()})
     assert body["data"]["link"].startswith("http://127.0.0.1:")

@@ -31,6 +31,7 @@ CALL = {
     "outcome": "connected", "handoffs": [HANDOFF], "card": {"headline": "Maria Lopez: refund", "fields": {}},
     "transcript": [{"at": 25.0, "speaker": "staff", "text": "Hello."}], "work": ["message"],
     "numbers_shown": {"Luis": "+13125550100"},
+    "recorded": [{"at": 12.0, "until": 20.0, "said": "I want my money back.", "heard": "Luis here."}],
     "caller_heard": heard((10.0, "agent", "One moment."), (10.5, "music", ""), (3.0, "staff", "Luis here."),
                           (2.0, "silence", ""), (2.0, "staff", "Goodbye.")),
     "staff_heard": heard((5.0, "notice", "Maria Lopez. Press one."), person="Luis"),
@@ -42,6 +43,7 @@ HOLDS: dict[str, Any] = {
     "caller_hears": ["luis HERE"], "caller_does_not_hear": ["press one"], "staff_hears": {"Luis": ["Press one"]},
     "staff_does_not_hear": ["crown"], "card_shows": ["refund"], "number_shown": {"Luis": "+1 312-555-0100"},
     "said_after_connecting": ["staff"], "no_silence_over": "2s", "most_gap": "11s",
+    "recorded": ["money back", "Luis"], "not_recorded": ["May we record"],
 }  # fmt: skip
 FAILS: dict[str, Any] = {
     "rule": "none", "rules": [], "department": "clinical", "method": "dial", "handoff_outcomes": [], "tried": ["Luis"],
@@ -49,6 +51,7 @@ FAILS: dict[str, Any] = {
     "caller_hears": ["press one"], "caller_does_not_hear": ["Luis"], "staff_hears": {"Dana": ["Press one"]},
     "staff_does_not_hear": ["press one"], "card_shows": ["crown"], "number_shown": {"Luis": "+1 312-555-0199"},
     "said_after_connecting": ["caller"], "no_silence_over": "1s", "most_gap": "10s",
+    "recorded": "none", "not_recorded": ["money back"],
 }  # fmt: skip
 
 
@@ -65,6 +68,12 @@ def test_each_expectation_can_fail(word: str) -> None:
 
 def with_heard(*parts: tuple[float, str, str], **more: Any) -> dict[str, Any]:
     return {**CALL, "caller_heard": heard(*parts, **more)}
+
+
+def test_a_call_that_must_not_be_recorded_and_one_that_must() -> None:
+    unrecorded = {name: value for name, value in CALL.items() if name != "recorded"}
+    assert judge({"recorded": "none"}, unrecorded) == []
+    assert judge({"recorded": ["money back"]}, unrecorded) == ["'money back' was not recorded"]
 
 
 def test_three_seconds_of_silence_are_the_most() -> None:

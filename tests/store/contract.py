@@ -7,21 +7,19 @@ from dataclasses import replace
 
 import pytest
 
-from flowengine.call.events import CallArrived
-from flowengine.call.journal import encode
-from flowengine.runtime.ports import CallRow, Entry, StaleWriter
+from flowengine.runtime.ports import Entry, StaleWriter, Verdict
 from flowengine.store import SqlStore, open_store
 
-CALL = CallRow("c1", "CA1", "dental_office", "abc123", "flow: dental_office\n", "2026-11-10T16:15:00+00:00", None)
-AT = "2026-11-10T16:15:09+00:00"
+from .contract_desk import DeskContract
+from .contract_migration import MigrationContract
+from .contract_retention import RetentionContract
+from .contract_seal import SealContract
+from .contract_trail import TrailContract
+from .world import AT, CALL, entries
 
 
-def entries(*numbers: int) -> list[Entry]:
-    return [Entry(number, "CallerSaid", f'{{"at":{number}.0,"text":"line {number}"}}') for number in numbers]
-
-
-class StoreContract:
-    """Subclass with a fixture `store` (started) and a fixture `url`."""
+class StoreContract(DeskContract, TrailContract, SealContract, RetentionContract, MigrationContract):
+    """Subclass with a fixture `store` (started) and a fixture `url` (of its database)."""
 
     async def test_a_call_is_found_by_its_id_and_by_the_carriers(self, store: SqlStore) -> None:
         await store.open_call(CALL)
@@ -37,16 +35,24 @@ class StoreContract:
         assert [row.call_id for row in await store.calls("dental_office")] == ["c2", "c0"]
         assert [row.call_id for row in await store.calls(limit=1)] == ["c2"]
 
-    async def test_a_number_has_called_before_when_another_call_of_the_office_names_it(self, store: SqlStore) -> None:
-        arrival = CallArrived(0.0, "q1", "c1", "CA1", "+13125550199", "+13125550100", "phone", AT)
-        await store.open_call(CALL)
-        assert not await store.called_before("dental_office", "+13125550199", "c2")
-        await store.append("c1", [Entry(1, *encode(arrival)), Entry(2, "CallerSaid", '{"caller":"+13125550177"}')])
+    async def test_a_number_has_called_before_when_another_call_of_the_office_came_from_it(
+        self, store: SqlStore
+    ) -> None:
+        await store.open_call(CALL, caller="+13125550199")
+        await store.open_call(replace(CALL, call_id="c2", ref="CA2"))
         assert await store.called_before("dental_office", "+13125550199", "c2")
         assert not await store.called_before("dental_office", "+13125550199", "c1")  # the call itself
         assert not await store.called_before("billing", "+13125550199", "c2")
-        for other in ("+1312555019", "13125550199", "+13125550100", "+13125550177", "%", "_", ""):
-            assert not await store.called_before("dental_office", other, "c2"), other
+        for other in ("+1312555019", "13125550199", "+13125550100", "%", "_", ""):
+            assert not await store.called_before("dental_office", other, "c3"), other
+
+    async def test_the_calls_of_a_day(self, store: SqlStore) -> None:
+        for day in (9, 10, 11):
+            await store.open_call(replace(CALL, call_id=f"c{day}", started=f"2026-11-{day:02}T16:15:00.250000+00:00"))
+        assert [row.call_id for row in await store.calls(since="2026-11-10")] == ["c11", "c10"]
+        assert [row.call_id for row in await store.calls(since="2026-11-10T10:15:00.5-06:00")] == ["c11"]
+        assert await store.calls("billing", since="2026-11-10") == []
+        assert await store.flows() == ["dental_office"]
 
     async def test_a_closed_call_has_its_outcome(self, store: SqlStore) -> None:
         await store.open_call(CALL)
@@ -59,6 +65,7 @@ class StoreContract:
         await store.append("c2", entries(1))
         assert await store.journal("c1") == entries(1, 2, 3)
         assert await store.journal("c1", after=2) == entries(3)
+        assert await store.journal("c1", limit=1) == entries(1)
         assert await store.journal("nobody") == []
 
     async def test_a_second_writer_is_refused_and_leaves_nothing_behind(self, store: SqlStore) -> None:
@@ -87,6 +94,7 @@ class StoreContract:
         for work in ("c1-w1", "c2-w1", "c1-w1"):
             await store.save_work(work, work[:2], "dental_office", "message", "front_desk", {"reason": "crown"}, AT)
         kept = {"flow": "dental_office", "kind": "message", "department": "front_desk", "fields": {"reason": "crown"}}
+        kept |= {"done_at": "", "done_by": ""}
         assert await store.work("dental_office", limit=5) == [
             {"work": "c2-w1", "call_id": "c2", "at": AT, **kept},
             {"work": "c1-w1", "call_id": "c1", "at": AT, **kept},
@@ -108,8 +116,9 @@ class StoreContract:
             waiting = asyncio.gather(store.append("c1", entries(number)), store.calls(), store.cards())
             await asyncio.sleep(0.002 * (number % 20))
             waiting.cancel()
-        await store.append("c2", entries(1))
-        assert await store.journal("c1") == entries(*range(1, 60))
+        await store.append("c1", entries(60))
+        assert await store.journal("c1") == entries(*range(1, 61))
+        assert await store.verify("c1") == Verdict(60)
         await store.close()
         assert asyncio.all_tasks() == alone
 

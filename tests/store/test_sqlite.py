@@ -14,11 +14,13 @@ import pytest
 import pytest_asyncio
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from cryptography.fernet import Fernet
 
 from flowengine.store import SqlStore, open_store
 from flowengine.store.tables import metadata
 
-from .contract import CALL, StoreContract, entries
+from .contract import StoreContract
+from .world import CALL, PLANTED, another, entries, whole_call
 
 
 @pytest.fixture
@@ -60,11 +62,25 @@ async def test_a_locked_database_costs_time_and_no_line(store: SqlStore, url: st
     assert await store.journal("c1") == entries(1)
 
 
+def _contents(folder: Path) -> list[bytes]:
+    return [file.read_bytes() for file in folder.rglob("*") if file.is_file()]
+
+
+async def test_nothing_said_is_found_in_the_bytes_of_the_files(url: str, tmp_path: Path) -> None:
+    """Neither in the database nor in what SQLite writes beside it."""
+    async with another(url, Fernet.generate_key().decode()) as store:
+        await whole_call(store)
+        files = _contents(tmp_path)
+        found = [word for word in PLANTED for content in files if word.encode() in content]
+    assert len(files) >= 2
+    assert found == []
+
+
 async def test_the_steps_lead_to_the_tables_that_queries_use(store: SqlStore) -> None:
     def differences(connection: Any) -> list[Any]:
         return list(compare_metadata(MigrationContext.configure(connection), metadata))
 
-    async with store._engine.connect() as connection:
+    async with store._database.engine.connect() as connection:
         assert await connection.run_sync(differences) == []
 
 

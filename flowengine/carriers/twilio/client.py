@@ -20,6 +20,8 @@ from flowengine.call.commands import (
     MoveCaller,
     MoveStaff,
     RingStaff,
+    StartRecording,
+    StopRecording,
 )
 from flowengine.call.events import (
     CallerHungUp,
@@ -30,6 +32,7 @@ from flowengine.call.events import (
     LegUnknown,
     RoomSeen,
 )
+from flowengine.carriers.twilio import recording
 from flowengine.carriers.twilio.book import Book
 from flowengine.carriers.twilio.links import Links
 from flowengine.carriers.twilio.protocol import ENDED
@@ -80,8 +83,16 @@ class TwilioCarrier:
                 await self._check_room(call_id, room, post, now)
             case CheckCaller(ref):
                 await self._check(call_id, ref, post, now)
+            case StartRecording(ref):
+                await self._record(call_id, ref, post, now)
+            case StopRecording(ref, name):
+                await self._stop_recording(call_id, ref, name, post, now)
             case _:
                 assert_never(command)
+
+    async def delete_recording(self, url: str) -> bool:
+        """Whether the recording at this address is gone for good; never raises for the world's mistakes."""
+        return await recording.delete(self._api, url)
 
     async def close(self) -> None:
         client, self._client = self._client, None
@@ -165,6 +176,18 @@ class TwilioCarrier:
         note(call_id, "check caller", answer)
         if gone:
             post(CallerHungUp(now()))
+
+    async def _record(self, call_id: str, ref: str, post: Post, now: Now) -> None:
+        answer = await recording.start(self._api, ref, self._links(call_id))
+        note(call_id, "start recording", answer)
+        if (news := recording.started(now(), answer)) is not None:
+            post(news)
+
+    async def _stop_recording(self, call_id: str, ref: str, name: str, post: Post, now: Now) -> None:
+        answer = await recording.stop(self._api, ref, name)
+        note(call_id, "stop recording", answer)
+        if (news := recording.stopped(now(), name, answer)) is not None:
+            post(news)
 
     def _links(self, call_id: str) -> Links:
         return Links(self._settings.public_url, call_id, self._tokens)

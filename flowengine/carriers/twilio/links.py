@@ -42,6 +42,11 @@ class Links:
     def recovery(self) -> str:
         return self.of_call("recovery")
 
+    @property
+    def recording(self) -> str:
+        """Where the carrier tells what became of a recording."""
+        return self._at("recording", self.call_id)
+
     def recovery_of(self, stream: int) -> str:
         """Where to ask what follows this stream: its number tells a late question from a new one."""
         return f"{self.recovery}?stream={stream}"

@@ -102,8 +102,13 @@ def machine_news(leg: str, form: Form) -> News | None:
     return None
 
 
+def recorded_seconds(form: Form) -> float:
+    """How long a recording is; 0 where the form does not say."""
+    return _number(form.get("RecordingDuration", ""))
+
+
 def recorded(form: Form) -> Question:
-    url, seconds = form.get("RecordingUrl", ""), _number(form.get("RecordingDuration", ""))
+    url, seconds = form.get("RecordingUrl", ""), recorded_seconds(form)
     return lambda at, request: MessageRecorded(at, request, url, seconds)
 
 

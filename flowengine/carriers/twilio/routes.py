@@ -24,7 +24,7 @@ from flowengine.call.events import (
     StaffReturned,
     StaffSaidWhy,
 )
-from flowengine.carriers.twilio import protocol
+from flowengine.carriers.twilio import protocol, recording
 from flowengine.carriers.twilio.book import Book
 from flowengine.carriers.twilio.client import TwilioCarrier
 from flowengine.carriers.twilio.door import IGNORED, REFUSED, Door, Refused
@@ -85,6 +85,7 @@ def twilio_routes(settings: Settings, calls: Calls, bus: Bus, clock: Clock, clie
         asks("/twilio/legs/{leg}/returned", web.leg_returned),
         asks("/twilio/legs/{leg}/room", web.leg_room),
         tells("/twilio/calls/{call}/conference", web.conference),
+        tells("/twilio/recording/{call}", web.recording),
         tells("/twilio/legs/{leg}/status", web.leg_status),
         tells("/twilio/legs/{leg}/machine", web.leg_machine),
         tells("/twilio/status", web.number_status),
@@ -190,6 +191,13 @@ class _Webhooks:
             IGNORED.labels("status").inc()
         else:
             self._calls.tell(call_of(leg), CallerHungUp)
+
+    def recording(self, form: Form, path: Path) -> None:
+        """It comes after the end of a call too."""
+        if (news := recording.news(form)) is None:
+            IGNORED.labels("recording").inc()
+        else:
+            self._calls.tell(path["call"], news)
 
     # -- staff legs
 

@@ -30,14 +30,14 @@ from flowengine.sandbox.carrier.party import (
     Waits,
     caller,
 )
-from flowengine.sandbox.carrier.records import CallRecord, Recording, Referral, Warning
+from flowengine.sandbox.carrier.records import CallRecord, Message, Recording, Referral, Warning
 from flowengine.sandbox.carrier.server import Carrier
 from flowengine.sandbox.carrier.staff import staff
 from flowengine.sandbox.carrier.webhooks import Request
 
 __all__ = [
     "Act", "AnswerRefer", "Behaviour", "CallRecord", "Carrier", "CutStream", "Fault", "HangsUp", "Interrupts", "Line",
-    "LoseCallback", "LoseFrame", "LoseKey", "LoseMark", "LoseStop", "Party", "Pickup", "Plays", "Presses",
+    "LoseCallback", "LoseFrame", "LoseKey", "LoseMark", "LoseStop", "Message", "Party", "Pickup", "Plays", "Presses",
     "PressesAsked", "Recording", "Referral", "Request", "RestAnswers", "RestSilent", "Says", "Segment", "Turn", "Until",
     "Waits", "Warning", "caller", "staff",
 ]  # fmt: skip

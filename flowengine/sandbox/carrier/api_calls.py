@@ -1,10 +1,9 @@
-"""REST: Calls, their Streams, and Recordings (twilio.md 4.1, 4.3)."""
+"""REST: Calls and their Streams (twilio.md 4.1, 4.3)."""
 
 from __future__ import annotations
 
 import asyncio
 import re
-import struct
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -173,6 +172,8 @@ class Calls:
 
     def _moved(self, leg: Leg, start: Goto | Inline) -> None:
         if not leg.record.over:
+            for recorder in list(leg.recorders) if self.exchange.behaviour.redirect_ends_recording else ():
+                recorder.stop()
             leg.run(Interpreter(leg, HANDLERS).main(start))
 
     # ---- streams
@@ -211,18 +212,6 @@ class Calls:
         if not stream.info.two_way:
             stream.stop()
         return ok(shapes.stream(stream, self.exchange.now()))
-
-    # ---- recordings
-
-    async def fetch_recording(self, request: web.Request, form: Form) -> web.Response:
-        """The resource, or with no suffix or `.wav` its sound."""
-        sid, _, suffix = request.match_info["recording"].partition(".")
-        found = self.exchange.recordings.get(sid)
-        if found is None:
-            raise ApiError(404, 20404, _NOT_FOUND.format(request.path))
-        if suffix == "json":
-            return ok(shapes.recording(found, self.exchange.account_sid, self.exchange.api_url))
-        return web.Response(body=_wav(found.audio), content_type="audio/x-wav")
 
 
 # ---- parameters ------------------------------------------------------------------------------------------------------
@@ -277,9 +266,3 @@ async def _overtaken(leg: Leg) -> None:
     await asyncio.wait(known, timeout=_OVERTAKEN, return_when=asyncio.FIRST_COMPLETED)
     for task in known:
         task.cancel()
-
-
-def _wav(audio: bytes) -> bytes:
-    """Mu-law in a container: format tag 7, one channel."""
-    header = struct.pack("<4sI4s4sIHHIIHHH", b"RIFF", 38 + len(audio), b"WAVE", b"fmt ", 18, 7, 1, 8000, 8000, 1, 8, 0)
-    return header + struct.pack("<4sI", b"data", len(audio)) + audio

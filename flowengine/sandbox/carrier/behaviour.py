@@ -49,6 +49,8 @@ class Behaviour:
     refer_notified: bool = True  # the caller's equipment tells what came of it; else no `ReferCallStatus` (2.7)
     announcement_per_member: bool = False  # `AnnounceUrl` of a room is asked for each member, not once (4.2)
     call_token_once: bool = False  # a `CallToken` is good for one call only (4.1)
+    redirect_ends_recording: bool = False  # a REST redirect ends what is recorded of the leg; else it goes on (4.3)
+    recording_ready_seconds: float = 1.0  # from the end of a recording until it can be fetched
     calls_per_second: float = 1.0  # legs created by REST; the rest waits (4.4)
     rest_seconds: float = 0.1  # a REST answer takes (4.6)
     redirect_seconds: float = 0.05  # after the REST answer until a redirect is executed (4.1)

@@ -15,7 +15,7 @@ from flowengine.sandbox.carrier.faults import Faults
 from flowengine.sandbox.carrier.leg import Leg, Orders
 from flowengine.sandbox.carrier.media import MediaStream, StreamInfo
 from flowengine.sandbox.carrier.party import Party
-from flowengine.sandbox.carrier.records import CallRecord, Recording, Referral, Warning
+from flowengine.sandbox.carrier.records import CallRecord, Message, Recording, Referral, Warning
 from flowengine.sandbox.carrier.sids import Sids, rfc2822
 from flowengine.sandbox.carrier.staff import nobody
 from flowengine.sandbox.carrier.webhooks import Form, Router, Webhooks, sign
@@ -67,6 +67,8 @@ class Exchange:
         self.rooms: list[Room] = []  # all there ever were; a name may come again
         self.streams: dict[str, MediaStream] = {}
         self.recordings: dict[str, Recording] = {}
+        self.deleted: list[str] = []  # recordings that were
+        self.messages: dict[str, Message] = {}  # texts sent, in their order
         self.referrals: list[Referral] = []
         self.warnings: list[Warning] = []
         self._tasks: set[asyncio.Task[Any]] = set()

@@ -18,6 +18,7 @@ from flowengine.sandbox.speech import FRAME, SILENCE
 
 if TYPE_CHECKING:
     from flowengine.sandbox.carrier.exchange import Exchange
+    from flowengine.sandbox.carrier.recorder import Recorder
 
 __all__ = ["Leg", "Orders"]
 
@@ -62,7 +63,8 @@ class Leg:
         self.cause = ""  # why the program is being cancelled: "redirect", "hang-up" or "api"
         self.redirect_pending = False  # ordered by REST, not executed yet
         self.keys: asyncio.Queue[str] | None = None  # where a verb waits for keys
-        self.recorder: Callable[[bytes], None] | None = None
+        self.recorder: Callable[[bytes], None] | None = None  # of `<Record>`
+        self.recorders: list[Recorder] = []  # by REST
         self.sip_code = 200
         self.away = False  # a SIP caller who was referred elsewhere: nobody at this end any more
         self._line: Line | None = None
@@ -173,6 +175,8 @@ class Leg:
             stream.push(self.said, heard)
         if self.recorder is not None:
             self.recorder(self.said)
+        for recorder in self.recorders:
+            recorder.take(self.said, heard)
 
     def press(self, key: str) -> None:
         if self.exchange.faults.loses_key(key):

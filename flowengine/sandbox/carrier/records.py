@@ -8,8 +8,13 @@ from datetime import datetime
 from flowengine.sandbox.carrier.heard import Segment, segments
 from flowengine.sandbox.speech import FRAME, RATE, SILENCE
 
-__all__ = ["TERMINAL", "CallRecord", "Recording", "Referral", "Warning"]
+__all__ = ["TERMINAL", "CallRecord", "Message", "Recording", "Referral", "Warning"]
 
+_ONE_SPAN = 0.5  # seconds: a longer gap is a pause
+_GSM7 = frozenset(  # the alphabet a text may have at 7 bits a character (3GPP TS 23.038)
+    "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?¡ABCDEFGHIJKLMNOPQRSTUVWXYZÄÖÑÜ§"
+    "¿abcdefghijklmnopqrstuvwxyzäöñüà"
+)
 TERMINAL = frozenset({"completed", "busy", "failed", "no-answer", "canceled"})
 
 
@@ -75,18 +80,30 @@ class Warning:
 
 @dataclass(slots=True)
 class Recording:
-    """What `<Record>` kept."""
+    """What `<Record>` or a recording of a leg kept: `audio` is what the party said and `heard`, of a recording with
+    two channels, what it heard meanwhile. `spans` are the loop times between which sound was kept.
+    """
 
     sid: str
     call_sid: str
     created: datetime
-    audio: bytes = b""
+    audio: bytes | bytearray = field(default_factory=bytearray)
     status: str = "in-progress"
     source: str = "RecordVerb"
+    channels: int = 1
+    heard: bytearray = field(default_factory=bytearray)
+    spans: list[tuple[float, float]] = field(default_factory=list)
 
     @property
     def seconds(self) -> int:
         return round(len(self.audio) / 8000)
+
+    def kept(self, since: float, until: float) -> None:
+        """Sound of these moments is in it."""
+        began = since
+        if self.spans and since - self.spans[-1][1] < _ONE_SPAN:
+            began = self.spans.pop()[0]
+        self.spans.append((began, until))
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,3 +115,23 @@ class Referral:
     status: str
     sip: int
     notified: int | None
+
+
+@dataclass(slots=True)
+class Message:
+    """A text message."""
+
+    sid: str
+    from_: str
+    to: str
+    body: str
+    created: datetime
+    status: str = "queued"
+    sent: datetime | None = None
+    updated: datetime | None = None
+
+    @property
+    def segments(self) -> int:
+        """How many texts it is billed as: 160 characters, or 70 with any that GSM-7 lacks; 153 or 67 when split."""
+        whole, part = (160, 153) if set(self.body) <= _GSM7 else (70, 67)
+        return 1 if len(self.body) <= whole else -(-len(self.body) // part)

@@ -9,7 +9,10 @@ from zlib import crc32
 
 from aiohttp import web
 
+from flowengine.sandbox.carrier.api_account import Account
 from flowengine.sandbox.carrier.api_calls import Calls
+from flowengine.sandbox.carrier.api_messages import Messages
+from flowengine.sandbox.carrier.api_recordings import Recordings
 from flowengine.sandbox.carrier.api_rooms import Rooms
 from flowengine.sandbox.carrier.behaviour import Behaviour, Fault
 from flowengine.sandbox.carrier.exchange import Exchange, Number
@@ -18,7 +21,7 @@ from flowengine.sandbox.carrier.interpreter import Goto, Interpreter
 from flowengine.sandbox.carrier.leg import Orders
 from flowengine.sandbox.carrier.media import MediaStream
 from flowengine.sandbox.carrier.party import Party
-from flowengine.sandbox.carrier.records import CallRecord, Recording, Referral, Warning
+from flowengine.sandbox.carrier.records import CallRecord, Message, Recording, Referral, Warning
 from flowengine.sandbox.carrier.rest import api
 from flowengine.sandbox.carrier.sids import is_phone, is_sip
 from flowengine.sandbox.carrier.verbs import HANDLERS
@@ -151,6 +154,16 @@ class Carrier:
         return self._exchange.recordings
 
     @property
+    def deleted(self) -> list[str]:
+        """The recordings that were deleted, by RecordingSid."""
+        return self._exchange.deleted
+
+    @property
+    def messages(self) -> list[Message]:
+        """The texts the account has sent, in their order."""
+        return list(self._exchange.messages.values())
+
+    @property
     def referrals(self) -> list[Referral]:
         return self._exchange.referrals
 
@@ -161,7 +174,8 @@ class Carrier:
 
     def _app(self) -> web.Application:
         exchange = self._exchange
-        calls, rooms = Calls(exchange), Rooms(exchange)
+        calls, rooms, recordings = Calls(exchange), Rooms(exchange), Recordings(exchange)
+        messages, account = Messages(exchange), Account(exchange)
         root = "/2010-04-01/Accounts/{account}"
         call, room = root + "/Calls/{call}", root + "/Conferences/{conference}"
         member = room + "/Participants/{participant}.json"
@@ -170,13 +184,24 @@ class Carrier:
             [
                 web.route(method, path, api(exchange, handler))
                 for method, path, handler in (
+                    ("GET", root + ".json", account.fetch),
+                    ("GET", root + "/IncomingPhoneNumbers.json", account.numbers),
                     ("POST", root + "/Calls.json", calls.create),
                     ("GET", root + "/Calls.json", calls.list),
                     ("GET", call + ".json", calls.fetch),
                     ("POST", call + ".json", calls.update),
                     ("POST", call + "/Streams.json", calls.create_stream),
                     ("POST", call + "/Streams/{stream}.json", calls.update_stream),
-                    ("GET", root + "/Recordings/{recording}", calls.fetch_recording),
+                    ("POST", call + "/Recordings.json", recordings.create),
+                    ("GET", call + "/Recordings.json", recordings.list),
+                    ("GET", call + "/Recordings/{recording}", recordings.fetch),
+                    ("POST", call + "/Recordings/{recording}", recordings.update),
+                    ("DELETE", call + "/Recordings/{recording}", recordings.delete),
+                    ("GET", root + "/Recordings/{recording}", recordings.fetch),
+                    ("DELETE", root + "/Recordings/{recording}", recordings.delete),
+                    ("POST", root + "/Messages.json", messages.create),
+                    ("GET", root + "/Messages.json", messages.list),
+                    ("GET", root + "/Messages/{message}.json", messages.fetch),
                     ("GET", root + "/Conferences.json", rooms.list),
                     ("GET", room + ".json", rooms.fetch),
                     ("POST", room + ".json", rooms.update),

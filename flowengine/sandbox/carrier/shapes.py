@@ -9,10 +9,10 @@ from urllib.parse import urlencode
 from flowengine.sandbox.carrier.conference import Member, Room
 from flowengine.sandbox.carrier.leg import Leg
 from flowengine.sandbox.carrier.media import MediaStream
-from flowengine.sandbox.carrier.records import Recording
+from flowengine.sandbox.carrier.records import Message, Recording
 from flowengine.sandbox.carrier.sids import formatted, rfc2822
 
-__all__ = ["VERSION", "call", "conference", "page", "participant", "recording", "stream"]
+__all__ = ["VERSION", "call", "conference", "message", "page", "participant", "recording", "stream"]
 
 VERSION = "2010-04-01"
 _SUBRESOURCES = (
@@ -140,8 +140,10 @@ def stream(of: MediaStream, now: datetime) -> dict[str, Any]:
     }
 
 
-def recording(of: Recording, account_sid: str, origin: str) -> dict[str, Any]:
+def recording(of: Recording, account_sid: str, origin: str, *, of_call: bool = False) -> dict[str, Any]:
+    """The account's recording, or the same as a subresource of its call."""
     path = f"{_root(account_sid)}/Recordings/{of.sid}"
+    own = f"{_root(account_sid)}/Calls/{of.call_sid}/Recordings/{of.sid}" if of_call else path
     return {
         "account_sid": account_sid,
         "api_version": VERSION,
@@ -150,21 +152,47 @@ def recording(of: Recording, account_sid: str, origin: str) -> dict[str, Any]:
         "date_created": rfc2822(of.created),
         "date_updated": rfc2822(of.created),
         "start_time": rfc2822(of.created),
-        "duration": str(of.seconds),
+        "duration": str(of.seconds) if of.status in ("completed", "absent") else None,
         "sid": of.sid,
         "price": None,
         "price_unit": "USD",
         "status": of.status,
-        "channels": 1,
+        "channels": of.channels,
         "source": of.source,
         "error_code": None,
-        "uri": f"{path}.json",
+        "uri": f"{own}.json",
         "encryption_details": None,
         "subresource_uris": {
             "add_on_results": f"{path}/AddOnResults.json",
             "transcriptions": f"{path}/Transcriptions.json",
         },
         "media_url": f"{origin}{path}",
+    }
+
+
+def message(of: Message, account_sid: str) -> dict[str, Any]:
+    path = f"{_root(account_sid)}/Messages/{of.sid}"
+    return {
+        "account_sid": account_sid,
+        "api_version": VERSION,
+        "body": of.body,
+        "date_created": rfc2822(of.created),
+        "date_sent": rfc2822(of.sent),
+        "date_updated": rfc2822(of.updated or of.created),
+        "direction": "outbound-api",
+        "error_code": None,
+        "error_message": None,
+        "from": of.from_,
+        "messaging_service_sid": None,
+        "num_media": "0",
+        "num_segments": str(of.segments),
+        "price": None,
+        "price_unit": "USD",
+        "sid": of.sid,
+        "status": of.status,
+        "subresource_uris": {"media": f"{path}/Media.json"},
+        "to": of.to,
+        "uri": f"{path}.json",
     }
 
 

@@ -1,4 +1,4 @@
-// Live updates for the desk. The server says what to show; here it is only put in place, always as text.
+// What the live pages of the desk share. The server says what to show; here it is only put in place, always as text.
 "use strict";
 
 const byId = (id) => document.getElementById(id);
@@ -53,36 +53,79 @@ function find(list, key) {
   return [...list.children].find((item) => item.dataset.key === String(key));
 }
 
+// What stands in place of an empty list, and what only makes sense beside a full one.
 function showEmpties() {
-  for (const note of document.querySelectorAll("[data-empty-of]")) {
-    note.hidden = note.dataset.emptyOf.split(" ").some((id) => byId(id).children.length > 0);
+  const filled = (ids) => ids.split(" ").some((id) => byId(id).children.length > 0);
+  for (const note of document.querySelectorAll("[data-empty-of]")) note.hidden = filled(note.dataset.emptyOf);
+  for (const part of document.querySelectorAll("[data-full-of]")) part.hidden = !filled(part.dataset.fullOf);
+  for (const count of document.querySelectorAll("[data-count-of]")) {
+    setText(count, String(byId(count.dataset.countOf).children.length));
   }
+}
+
+function fillPeople(list, people) {
+  list.hidden = people.length === 0;
+  const items = people.map((person) => {
+    const item = make("li", "", person.took ? "took" : person.trying ? "trying" : "");
+    item.append(make("span", person.name), " ", make("span", person.text));
+    return item;
+  });
+  list.replaceChildren(...items);
 }
 
 // ---- the connection ---------------------------------------------------------------------------------------------
 
-const WORDS = { live: "Live", waiting: "Reconnecting…", over: "Call over", out: "Signed out: open a new link" };
+const WORDS = { live: "Live", waiting: "Reconnecting…", over: "Call over", out: "Signed out" };
 const SILENCE = 40000; // ms without even a heartbeat: the connection is dead, whatever the browser thinks
+const DOZE = 20000; // ms after which a page that wakes up does not trust its connection
+const PATIENCE = 5000; // ms without a connection before the page says what that means
+
+let lostTimer = 0;
 
 function show(state) {
   byId("connection").dataset.state = state;
   setText(byId("connection-text"), WORDS[state]);
+  if (state === "waiting") {
+    lostTimer ||= setTimeout(() => showLost(state), PATIENCE);
+  } else {
+    clearTimeout(lostTimer);
+    lostTimer = 0;
+    showLost(state);
+  }
 }
 
+// A page that may be out of date says so where nobody can miss it.
+function showLost(state) {
+  const lost = byId("lost");
+  if (!lost) return;
+  lost.hidden = state !== "waiting" && state !== "out";
+  if (state === "waiting") {
+    setText(lost, "No connection. Phones ring as always, but this page may be out of date. It catches up by itself.");
+  } else if (state === "out") {
+    const link = make("a", "Sign in again");
+    link.href = "/desk/sign-in";
+    lost.replaceChildren("You are signed out, so nothing new appears here. ", link, ", or open a new link.");
+  }
+}
+
+// Follows a stream of news. `handlers`: `after` (the last line the page has), `opened()`, `news(item)`.
 function follow(address, handlers) {
   let source = null;
   let last = handlers.after ?? null;
   let heard = Date.now();
   let retry = 0;
+  let live = false;
   let done = false;
 
   function open() {
     clearTimeout(retry);
     if (source) source.close();
     heard = Date.now();
+    live = false;
     source = new EventSource(last === null ? address : `${address}?after=${last}`);
     source.onopen = () => {
       heard = Date.now();
+      live = true;
       show("live");
       handlers.opened();
     };
@@ -97,6 +140,7 @@ function follow(address, handlers) {
     };
     source.onerror = () => {
       if (done) return;
+      live = false;
       show("waiting");
       if (source.readyState === EventSource.CLOSED) refused();
     };
@@ -115,177 +159,23 @@ function follow(address, handlers) {
     else retry = setTimeout(open, 3000);
   }
 
+  function reopen() {
+    show("waiting");
+    open();
+  }
+
+  // A tablet that woke up, a network that came back, a page taken out of the browser's memory: at once, not in a while.
+  function wake() {
+    if (!done && !document.hidden && (!live || Date.now() - heard > DOZE)) reopen();
+  }
+
   setInterval(() => {
-    if (!done && Date.now() - heard > SILENCE) {
-      show("waiting");
-      open();
-    }
+    if (!done && Date.now() - heard > SILENCE) reopen();
   }, 5000);
-  document.addEventListener("visibilitychange", () => {
-    if (!done && !document.hidden && Date.now() - heard > SILENCE / 2) open(); // a tablet that woke up
-  });
+  document.addEventListener("visibilitychange", wake);
+  addEventListener("online", () => !done && reopen());
+  addEventListener("offline", () => !done && show("waiting"));
+  addEventListener("pageshow", (event) => event.persisted && wake());
   show("waiting");
   open();
 }
-
-// ---- the list of an office --------------------------------------------------------------------------------------
-
-function followList(page) {
-  const now = byId("now");
-  const past = byId("past");
-  const talking = byId("talking");
-  const work = byId("work");
-  const title = document.title;
-
-  function place(list, item) {
-    const order = item.dataset.order ?? "";
-    const next = [...list.children].find((other) => other !== item && (other.dataset.order ?? "") <= order);
-    if (item.parentElement !== list || item.nextElementSibling !== (next ?? null)) list.insertBefore(item, next ?? null);
-  }
-
-  function handoff(view, quietly) {
-    const known = find(now, view.handoff) ?? find(past, view.handoff);
-    const item = known ?? copyOf("handoff-item");
-    const before = item.querySelector('[data-text="status_text"]').textContent;
-    Object.assign(item.dataset, { key: view.handoff, call: view.call_id, tone: view.tone, order: view.decided });
-    item.querySelector("a").setAttribute("href", view.href);
-    fill(item, view);
-    place(view.live ? now : past, item);
-    if (view.live) drop(talking, view.call_id);
-    else if (view.back) talk({ call_id: view.call_id, caller: view.caller, time: view.time });
-    if (!known && !quietly) item.classList.add("fresh");
-    if (!quietly && before !== view.status_text) setText(byId("announcement"), `${view.status_text}: ${view.headline}`);
-  }
-
-  function drop(list, call) {
-    for (const item of [...list.children]) if (item.dataset.call === call) item.remove();
-  }
-
-  function ended(call) {
-    drop(talking, call);
-    for (const item of [...now.children]) {
-      if (item.dataset.call !== call) continue;
-      item.dataset.tone = "over";
-      setText(item.querySelector('[data-text="status_text"]'), "Over");
-      place(past, item);
-    }
-  }
-
-  function talk(view) {
-    const known = find(talking, view.call_id);
-    const item = known ?? copyOf("talking-item");
-    Object.assign(item.dataset, { key: view.call_id, call: view.call_id });
-    fill(item, view);
-    if (!known) talking.prepend(item);
-  }
-
-  function todo(view) {
-    const known = find(work, view.work);
-    const item = known ?? copyOf("work-item");
-    item.dataset.key = view.work;
-    fill(item, view);
-    if (!known) work.prepend(item);
-  }
-
-  function all(news) {
-    for (const view of news.handoffs) handoff(view, true);
-    for (const view of [...news.work].reverse()) todo(view);
-    const running = new Set(news.talking.map((view) => view.call_id));
-    for (const item of [...talking.children]) if (!running.has(item.dataset.call)) item.remove();
-    for (const view of [...news.talking].reverse()) talk(view);
-  }
-
-  follow(page.dataset.events, {
-    opened: () => {},
-    news: (news) => {
-      if (news.type === "now") all(news);
-      else if (news.type === "handoff") handoff(news.handoff, false);
-      else if (news.type === "work") todo(news.work);
-      else if (news.type === "talking") talk(news.call);
-      else if (news.type === "ended") ended(news.call_id);
-      document.title = now.children.length ? `(${now.children.length}) ${title}` : title;
-    },
-  });
-}
-
-// ---- one hand-off -----------------------------------------------------------------------------------------------
-
-function followHandoff(page) {
-  const card = byId("card");
-  const lines = byId("lines");
-  const partials = byId("partials");
-
-  // Who has scrolled to the newest line stays there; who reads the card is left alone.
-  function keepingPlace(change) {
-    const root = document.documentElement;
-    const following = root.scrollTop > 0 && root.scrollHeight - root.scrollTop - root.clientHeight < 48;
-    change();
-    if (following) root.scrollTop = root.scrollHeight;
-  }
-
-  function line(view) {
-    const item = copyOf("line-item");
-    item.dataset.speaker = view.speaker;
-    fill(item, view);
-    return item;
-  }
-
-  function partial(view) {
-    for (const old of [...partials.children]) if (old.dataset.speaker === view.speaker) old.remove();
-    if (!view.text) return;
-    const item = line(view);
-    item.dataset.turn = view.turn;
-    partials.append(item);
-  }
-
-  function final(view) {
-    const spoken = [...partials.children].filter((item) => item.dataset.speaker === view.speaker);
-    const same = spoken.filter((item) => item.dataset.turn === view.turn);
-    for (const item of same.length ? same : spoken) item.remove();
-    add(view, line(view));
-  }
-
-  function gap(view) {
-    const item = make("li", "", "gap");
-    item.append(make("span", view.text));
-    add(view, item);
-  }
-
-  function add(view, item) {
-    if (find(lines, view.id)) return;
-    item.dataset.key = view.id;
-    lines.append(item);
-  }
-
-  function showCard(view) {
-    card.dataset.tone = view.tone;
-    fill(card, view);
-    byId("recording").hidden = !view.recording;
-    if (view.recording) byId("recording").firstElementChild.href = view.recording;
-    byId("tried").hidden = view.people.length === 0;
-    const people = view.people.map((person) => {
-      const item = make("li", "", person.took ? "took" : "");
-      item.append(make("span", person.name), " ", make("span", person.text));
-      return item;
-    });
-    card.querySelector(".people").replaceChildren(...people);
-  }
-
-  function ended() {
-    if (partials) partials.replaceChildren();
-    if (byId("end")) byId("end").hidden = false;
-  }
-
-  follow(page.dataset.events, {
-    after: page.dataset.after,
-    opened: () => partials && partials.replaceChildren(),
-    news: (news) => {
-      if (news.type === "card") showCard(news.card);
-      else if (news.type === "ended") ended();
-      else if (lines) keepingPlace(() => (news.type === "gap" ? gap(news) : news.type === "line" && (news.final ? final : partial)(news)));
-    },
-  });
-}
-
-if (byId("list")) followList(byId("list"));
-if (byId("handoff")) followHandoff(byId("handoff"));

@@ -1,0 +1,168 @@
+"""`report`: the figures about hand-overs."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import click
+from markupsafe import Markup
+
+from flowengine.call import figures_told as told
+from flowengine.call.metrics import Summary, summary
+from flowengine.cli.common import cannot, compiled_with_text, settings_of_environment
+from flowengine.cli.stored import with_store
+from flowengine.desk.figures_view import period_words, report_view
+from flowengine.desk.frame import templates
+from flowengine.flow.compiler import compile_flow
+from flowengine.flow.diagnostics import FlowInvalid
+from flowengine.flow.figures import FIGURES
+from flowengine.flow.model import Flow
+from flowengine.flow.read import Unreadable, duration
+from flowengine.resources import template_dir
+from flowengine.runtime.measuring import Alerts, measurer
+from flowengine.runtime.ports import Access, Store
+from flowengine.settings import Settings
+
+USUAL = "30 days"
+NAMED, SHOWN = 28, 18  # columns of the table
+_STYLES = ("desk.css", "figures.css")
+
+
+@dataclass(frozen=True, slots=True)
+class _Report:
+    """The report of one flow; `office` names it and `limits` are its own, where the flow can be read."""
+
+    office: str
+    found: Summary
+    limits: Mapping[str, float]
+    alerts: Alerts
+
+
+@click.command(name="report")
+@click.option("--flow", help="A flow's key or file. Without it: every flow of the store, one after the other.")
+@click.option("--since", default=USUAL, show_default=True, help="From when on: a date (2026-11-01) or 7d, 30 days.")
+@click.option("--json", "as_json", is_flag=True, help="A list with one object for each flow.")
+@click.option(
+    "--html", "as_html", is_flag=True, help="A page with plots, complete in one file; needs --flow if several."
+)
+@click.option("-o", "output", type=click.Path(dir_okay=False, writable=True), help="Write to a file.")
+def report_command(flow: str | None, since: str, as_json: bool, as_html: bool, output: str | None) -> None:
+    """Figures about hand-overs: how many, how fast, how often for nothing. docs/figures.md defines them."""
+    if as_json and as_html:
+        cannot("choose --json or --html, not both")
+    settings, start = settings_of_environment(), _start(since)
+    served = compiled_with_text(flow)[0] if flow and Path(flow).is_file() else None
+    key = served.key if served else flow
+    reports = with_store(settings, lambda store: _reports(store, settings, key, served, start, datetime.now(UTC)))
+    if not reports:
+        cannot(f"no calls of {key!r} in the store" if key else "no calls in the store")
+    if as_html and len(reports) > 1:
+        cannot(f"--html shows one flow; choose --flow {', '.join(r.found.flow for r in reports)}")
+    text = _json(reports) if as_json else _html(reports[0]) if as_html else "\n\n".join(map(_table, reports))
+    if output:
+        Path(output).write_text(text + "\n", "utf-8")
+    else:
+        click.echo(text)
+
+
+def _start(since: str) -> datetime | timedelta:
+    """A day, or how long ago; exits 2 when it is neither."""
+    try:
+        return datetime.fromisoformat(since)
+    except ValueError:
+        pass
+    try:
+        spelled = since.removesuffix("d") + " days" if since[:-1].isdecimal() and since.endswith("d") else since
+        return timedelta(seconds=duration(spelled))
+    except (Unreadable, OverflowError):
+        cannot(f"cannot read --since {since!r}: write a date such as 2026-11-01, or 7d")
+
+
+# ---- reading ---------------------------------------------------------------------------------------------------------
+
+
+async def _reports(
+    store: Store,
+    settings: Settings,
+    key: str | None,
+    served: Flow | None,
+    start: datetime | timedelta,
+    now: datetime,
+) -> Sequence[_Report]:
+    keys = [key] if key else sorted(each for each in await store.flows() if each)
+    found = [await _report(store, settings, each, served, start, now) for each in keys]
+    reports = [report for report in found if report is not None]
+    for flow, since in ((report.found.flow, report.found.since.isoformat()) for report in reports):
+        access = Access(flow, now.isoformat(), "command line", "report opened", detail=f"since {since}")
+        await store.note_access(access)
+    return reports
+
+
+async def _report(
+    store: Store, settings: Settings, key: str, served: Flow | None, start: datetime | timedelta, now: datetime
+) -> _Report | None:
+    newest = next(iter(await store.calls(key, 1)), None)
+    if newest is None:
+        return None
+    flow = served or _flow_of(key, newest.flow_source)
+    zone: tzinfo = ZoneInfo(flow.office.timezone) if flow else UTC
+    since = now - start if isinstance(start, timedelta) else _aware(start, zone)
+    measures = measurer(store, settings.secret_key)
+    found = summary(key, await measures.calls(key, since, flow), since, now, zone)
+    alerts = await measures.alerts(flow, now, patience=None) if flow else Alerts({}, {})
+    return _Report(flow.office.name if flow else key, found, flow.alert_when if flow else {}, alerts)
+
+
+def _aware(day: datetime, zone: tzinfo) -> datetime:
+    return day if day.tzinfo else day.replace(tzinfo=zone)
+
+
+def _flow_of(key: str, source: str) -> Flow | None:
+    try:
+        return compile_flow(source, key)
+    except FlowInvalid:
+        return None
+
+
+# ---- showing ---------------------------------------------------------------------------------------------------------
+
+
+def _table(report: _Report) -> str:
+    """The report for a terminal."""
+    found = report.found
+    lines = [f"{report.office}, {period_words(found)}: {told.measured(found)}", ""]
+    for name, figure in FIGURES.items():
+        value = found.figures[name]
+        lines.append(f"{figure.label:<{NAMED}}{told.value(value):<{SHOWN}}{told.basis(value)}".rstrip())
+    lines += ["", *(f"ALERT  {sentence}" for sentence in _sentences(report)), *told.remarks(found)]
+    return "\n".join(lines)
+
+
+def _sentences(report: _Report) -> list[str]:
+    return [
+        told.alert(report.alerts.figures[name], report.limits[name])
+        for name, is_ in report.alerts.raised.items()
+        if is_
+    ]
+
+
+def _json(reports: Sequence[_Report]) -> str:
+    found = [told.as_json(report.found, report.alerts.raised) for report in reports]
+    return json.dumps(found, ensure_ascii=False, indent=2)
+
+
+def _html(report: _Report) -> str:
+    static = template_dir("desk") / "static"
+    values = {
+        "office": report.office,
+        "when": period_words(report.found),
+        "alerts": _sentences(report),
+        "view": report_view(report.found, report.limits, report.alerts.raised),
+        "styles": Markup("\n").join(Markup((static / name).read_text("utf-8")) for name in _STYLES),  # ours
+    }
+    return templates().get_template("report.html").render(values).strip()

@@ -1,0 +1,57 @@
+"""What commands need that look into the store: it is opened as the environment says, and closed again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TypeVar
+
+import structlog
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
+
+from flowengine.cli.common import cannot, log_to_stderr
+from flowengine.runtime.ports import CannotDecrypt
+from flowengine.settings import Settings
+from flowengine.store import SqlStore, open_store
+
+T = TypeVar("T")
+
+
+def with_store(settings: Settings, job: Callable[[SqlStore], Awaitable[T]], *, new: bool = False) -> T:
+    """What the job gives; exits 2 when the database is not there (unless it may be `new`), cannot be opened or read."""
+    try:
+        store = open_store(settings.database_url, encryption_key=settings.encryption_key)
+    except ValueError as mistake:
+        cannot(str(mistake))
+    where = make_url(settings.database_url)
+    if not new and where.get_backend_name() == "sqlite" and not Path(where.database or "").is_file():
+        cannot(f"there is no database {where.database}; FLOWENGINE_DATABASE_URL says where it is")
+    try:
+        with _log_beside_results():
+            return asyncio.run(_opened(store, job))
+    except CannotDecrypt as mistake:
+        cannot(f"{mistake}; FLOWENGINE_ENCRYPTION_KEY holds the keys")
+    except (SQLAlchemyError, OSError) as mistake:
+        cannot(f"cannot use the database: {type(mistake).__name__}")
+
+
+@contextmanager
+def _log_beside_results() -> Iterator[None]:
+    """What the store has to say goes to stderr: stdout is for results."""
+    before = structlog.get_config()
+    log_to_stderr("error")
+    try:
+        yield
+    finally:
+        structlog.configure(**before)
+
+
+async def _opened(store: SqlStore, job: Callable[[SqlStore], Awaitable[T]]) -> T:
+    try:
+        await store.start()
+        return await job(store)
+    finally:
+        await store.close()

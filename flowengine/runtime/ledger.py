@@ -1,0 +1,72 @@
+"""Writes one call's journal without a hole: what the store could not take goes with what comes next."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+
+import structlog
+
+from flowengine.runtime.ports import Entry, StaleWriter, Store
+
+log = structlog.get_logger("flowengine.ledger")
+
+WRITE_SECONDS = 2.0  # how long a call waits for its journal
+MOST_WAITING = 4096  # lines; more than a long call has in an hour
+AGAIN_SECONDS = 1.0
+
+
+class Ledger:
+    """Numbers the lines of one call. Never raises for a store that fails; the call goes on."""
+
+    def __init__(self, store: Store, sequence: int = 0) -> None:
+        self._store = store
+        self.sequence = sequence  # of the last line, written or not
+        self._waiting: list[Entry] = []
+        self._sending = asyncio.Lock()  # a flush may meet a write
+
+    async def write(self, call_id: str, lines: Sequence[tuple[str, str]]) -> None:
+        """The next lines as (kind, body), behind those that still wait; returns after at most two seconds."""
+        self._waiting += [Entry(number, *line) for number, line in enumerate(lines, self.sequence + 1)]
+        self.sequence += len(lines)
+        if (lost := len(self._waiting) - MOST_WAITING) > 0:
+            del self._waiting[:lost]
+            log.error("journal_lines_lost", call=call_id, lines=lost)
+        await self._try(call_id)
+
+    async def flush(self, call_id: str, seconds: float) -> bool:
+        """Tries for so long to write what still waits; whether all of it is written."""
+        clock = asyncio.get_running_loop().time
+        deadline = clock() + seconds
+        while True:
+            if await self._try(call_id) or clock() >= deadline:
+                return not self._waiting
+            await asyncio.sleep(AGAIN_SECONDS)
+
+    async def _try(self, call_id: str) -> bool:
+        if not self._waiting:
+            return True
+        try:
+            async with asyncio.timeout(WRITE_SECONDS), self._sending:
+                await self._send(call_id)
+        except Exception as mistake:
+            log.error("journal_failed", call=call_id, waiting=len(self._waiting), error=type(mistake).__name__)
+        return not self._waiting
+
+    async def _send(self, call_id: str) -> None:
+        batch = tuple(self._waiting)
+        try:
+            await self._store.append(call_id, batch)
+        except StaleWriter:
+            await self._send_rest(call_id, batch)
+        del self._waiting[: len(batch)]
+
+    async def _send_rest(self, call_id: str, batch: Sequence[Entry]) -> None:
+        """An earlier try may have been given up here and have succeeded there: its lines are those we hold. When they
+        are not, another process has taken the call over, and those lines cannot be written any more."""
+        written = await self._store.journal(call_id, batch[0].sequence - 1)
+        if tuple(written) != tuple(batch[: len(written)]):
+            self._waiting.clear()
+            raise StaleWriter(call_id)
+        if len(written) < len(batch):
+            await self._store.append(call_id, batch[len(written) :])

@@ -1,0 +1,206 @@
+"""The manager's page of figures: who may see it, what it shows, and that everybody can read it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import shutil
+from collections.abc import AsyncIterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree
+
+import aiohttp
+import pytest
+import pytest_asyncio
+
+from flowengine.desk import figures
+from flowengine.desk.charts import Bar, columns, nice, rows
+from flowengine.desk.frame import Frame, templates
+from flowengine.flow.compiler import compile_flow
+from flowengine.flow.figures import FIGURES
+from flowengine.resources import example_flow
+from flowengine.runtime.ports import Access
+from flowengine.settings import Settings
+
+from .busy_office import busy_month
+from .conftest import Visit
+from .house import FLOW, House, Server, card, enter, house, office, visit
+
+SOURCE = example_flow(FLOW).read_text("utf-8")
+pytestmark = pytest.mark.wall  # a month of journals is real work
+CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
+
+
+@pytest_asyncio.fixture
+async def manager(desk: House, visitor: Visit) -> AsyncIterator[aiohttp.ClientSession]:
+    await busy_month(desk.store, desk.clock.now(), SOURCE, calls=60)
+    browser = await visitor()
+    await enter(browser, desk.access.office_link(FLOW, 600))
+    yield browser
+
+
+async def shown(browser: aiohttp.ClientSession, query: str = "") -> str:
+    async with browser.get(f"/desk/figures{query}") as answer:
+        assert answer.status == 200
+        return await answer.text()
+
+
+async def noted(desk: House, what: str, times: int = 1) -> list[Access]:
+    """The lines of the trail of one kind, as soon as there are so many: a page is not held up by them."""
+    async with asyncio.timeout(60):
+        while True:
+            found = [line.access for line in await desk.store.accesses(FLOW) if line.access.what == what]
+            if len(found) >= times:
+                return found
+
+
+async def test_the_page_shows_every_figure_of_the_period_and_is_noted(
+    desk: House, manager: aiohttp.ClientSession
+) -> None:
+    page = await shown(manager)
+    for figure in FIGURES.values():
+        assert f"<h3>{figure.label}</h3>" in page
+    assert "4 Nov to 10 Nov 2026" in page
+    month = await shown(manager, "?period=30d")
+    assert "12 Oct to 10 Nov 2026" in month
+    assert "10 Nov 2026" in await shown(manager, "?period=today")
+    assert "4 Nov to 10 Nov 2026" in await shown(manager, "?period=for+ever")
+    few, many = (int(re.findall(r"(\d+) calls", each)[0]) for each in (page, month))
+    assert 0 < few < many < 60
+    opened = await noted(desk, "report opened", 4)
+    assert [(access.who, access.detail) for access in opened] == [
+        ("office link", "7d"), ("office link", "30d"), ("office link", "today"), ("office link", "7d"),
+    ]  # fmt: skip
+
+
+async def test_the_page_holds_nothing_a_caller_said(manager: aiohttp.ClientSession) -> None:
+    page = await shown(manager, "?period=30d")
+    assert not re.search(r"Maria|Lopez|fell out|555", page)
+
+
+async def test_without_calls_there_is_not_enough_data_and_no_empty_plot(desk: House, visitor: Visit) -> None:
+    browser = await visitor()
+    await enter(browser, desk.access.office_link(FLOW, 600))
+    page = await shown(browser)
+    assert page.count("not enough data") == len(FIGURES)
+    assert "<svg" not in page
+
+
+async def test_only_managers_see_it(desk: House, visitor: Visit) -> None:
+    stranger, staff = await visitor(), await visitor()
+    async with stranger.get("/desk/figures") as answer:
+        assert answer.status == 403
+    await desk.show(card())
+    await enter(staff, desk.access.handoff_link("c1-h1", FLOW, 600))
+    async with staff.get("/desk/figures") as answer:
+        assert answer.status == 404
+    assert [access.detail for access in await noted(desk, "refused")] == ["figures"]
+
+
+async def test_who_manages_one_department_sees_its_hand_overs_only(desk: House, manager: aiohttp.ClientSession) -> None:
+    frame = a_frame(desk)
+    session = (await desk.access.enter(desk.access.office_link(FLOW, 60).rpartition("/")[2], {})).session  # type: ignore[union-attr]
+    pages = figures._Pages(frame)
+    everything: Any = await pages._values(session, "30d")
+    clinical: Any = await pages._values(replace(session, departments=("clinical",)), "30d")
+    nobody: Any = await pages._values(replace(session, departments=("billing",)), "30d")
+    counted = [int(re.findall(r"(\d+) hand-over", v["view"]["measured"])[0]) for v in (everything, clinical, nobody)]
+    assert counted[0] > counted[1] > counted[2] == 0
+
+
+# ---- alerts ----------------------------------------------------------------------------------------------------------
+
+
+def a_frame(desk: House, limits: str = "") -> Frame:
+    flow = compile_flow(f"{SOURCE}\nalert_when: {limits}\n", "f.yaml") if limits else office()
+    settings = Settings(secret_key="a secret")
+    served = {FLOW: flow}.get
+    calls: Any = desk.calls  # only `tell` is used
+    return Frame(settings, desk.store, desk.bus, calls, desk.clock, desk.access, served, None, templates())
+
+
+async def test_limits_that_are_passed_are_sentences(desk: House, manager: aiohttp.ClientSession) -> None:
+    frame, sentences = a_frame(desk, "{transfer_rate: 1%, attempts: 5}"), list[str]()
+    async with asyncio.timeout(60):
+        while not sentences:  # a page is not held up: at first it may go without
+            sentences = list(await figures.alerts(frame, FLOW))
+    (sentence,) = sentences
+    assert re.fullmatch(r"Transfer rate: \d+% in the last 7 days; the limit is 1%\.", sentence)
+    assert await figures.alerts(a_frame(desk), FLOW) == []
+    assert await figures.alerts(a_frame(desk), "unknown") == ()
+
+
+# ---- the plots -------------------------------------------------------------------------------------------------------
+
+
+def test_a_plot_is_well_formed_told_to_those_who_do_not_see_it_and_holds_names_as_text() -> None:
+    hostile = "<script>alert(1)</script>"
+    for plot in (
+        columns("a", hostile, "one & two", [Bar(hostile, 3, 1), Bar("b", 0)]),
+        rows("a", hostile, "one & two", [Bar(hostile, 3), Bar("b", 0)]),
+    ):
+        svg = ElementTree.fromstring(plot)
+        names = {node.get("id"): node.text for node in svg if node.get("id")}
+        assert [names[each] for each in str(svg.get("aria-labelledby")).split()] == [hostile, "one & two"]
+        assert svg.get("role") == "img"
+        assert hostile in [node.text for node in svg.iter("text")]
+        assert "style=" not in plot
+
+
+def test_bars_are_as_high_as_their_numbers() -> None:
+    svg = ElementTree.fromstring(columns("a", "t", "d", [Bar("x", 10, 5), Bar("y", 5)]))
+    high = [float(str(rect.get("height"))) for rect in svg.iter("rect")]
+    assert high[0] == pytest.approx(2 * high[1], abs=0.2)
+    assert high[1] == pytest.approx(high[2])
+
+
+def test_many_bars_have_as_many_labels_as_fit_a_phone() -> None:
+    svg = ElementTree.fromstring(columns("a", "t", "d", [Bar(str(i), i) for i in range(30)]))
+    assert len([text for text in svg.iter("text") if text.get("class") == "plot-label"]) == 6
+    assert len([text for text in svg.iter("text") if text.get("class") == "plot-number"]) == 0
+
+
+@pytest.mark.parametrize(("most", "top"), [(0, 2), (1, 2), (3, 4), (5, 6), (10, 10), (11, 20), (41, 60), (999, 1000)])
+def test_a_scale_ends_at_a_round_number(most: int, top: int) -> None:
+    assert nice(most) == top
+
+
+def test_nothing_to_draw_is_drawn_without_dividing_by_it() -> None:
+    for plot in (columns("a", "t", "d", []), rows("a", "t", "d", []), rows("a", "t", "d", [Bar("x", 0)])):
+        ElementTree.fromstring(plot)
+
+
+# ---- in a browser ----------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.browser
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
+async def test_everybody_can_read_it(tmp_path: Path, port: int) -> None:
+    """axe finds nothing, the policy refuses nothing, and nothing is cut off, dark or light, on a phone or a wall."""
+    playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed (extra e2e)")
+    axe = pytest.importorskip("axe_playwright_python.async_playwright", reason="axe is not installed (extra e2e)")
+    async with house(tmp_path, f"http://127.0.0.1:{port}") as desk:
+        await busy_month(desk.store, desk.clock.now(), SOURCE, calls=40)
+        server = Server(desk.app, port)
+        await server.start()
+        async with playwright.async_playwright() as driver:
+            browser = await driver.chromium.launch(
+                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+            )
+            for width, scheme in ((1280, "light"), (320, "dark")):
+                page = await browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+                complaints: list[str] = []
+                page.on("console", lambda said, heard=complaints: heard.append(said.text))
+                await visit(page, desk.access.office_link(FLOW, 600))
+                await page.goto(f"{desk.url}/desk/figures?period=30d")
+                for summary in await page.locator("summary").all():
+                    await summary.click()
+                found = await axe.Axe().run(page)
+                assert [v["id"] for v in found.response["violations"]] == []
+                assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
+                assert complaints == []
+                await playwright.expect(page.get_by_role("img", name="Hand-overs by day")).to_be_visible()
+            await browser.close()
+        await server.stop()

@@ -1,0 +1,72 @@
+"""What /metrics shows: counted once, in a registry of its own, under names that come from the flow."""
+
+from __future__ import annotations
+
+import re
+
+from flowengine.call import events as e
+from flowengine.call.measures import measure
+from flowengine.runtime.meters import Meters
+from tests.call.story import Story
+
+
+def page(meters: Meters) -> dict[str, float]:
+    lines = (
+        line for line in meters.page().decode().splitlines() if not line.startswith("#") and "_created" not in line
+    )
+    return {name: float(value) for name, _, value in (line.rpartition(" ") for line in lines)}
+
+
+def counted(*stories: Story) -> dict[str, float]:
+    meters = Meters()
+    for story in stories:
+        meters.call_over(story.flow, measure(story.flow, story.events))
+    return page(meters)
+
+
+def talked() -> Story:
+    return Story().connected().happens(lambda at: e.CallerHungUp(at), 45.0)
+
+
+def test_calls_hand_overs_and_phones_by_what_came_of_them() -> None:
+    got = counted(talked(), talked(), Story().ringing().hangs_up(), Story().picked_up().hangs_up())
+    labels = 'department="clinical",flow="dental_office"'
+    assert got['flowengine_calls_total{flow="dental_office",outcome="connected"}'] == 2
+    assert got['flowengine_calls_total{flow="dental_office",outcome="ended"}'] == 1
+    assert got[f'flowengine_handovers_total{{{labels},outcome="connected"}}'] == 2
+    assert got[f'flowengine_handovers_total{{{labels},outcome="abandoned"}}'] == 1
+    assert got[f'flowengine_attempts_total{{{labels},outcome="caller_gone"}}'] == 2
+    assert got[f"flowengine_abandoned_total{{{labels}}}"] == 1
+    assert got[f"flowengine_time_to_answer_seconds_count{{{labels}}}"] == 2
+    assert got[f'flowengine_handle_time_seconds_bucket{{{labels},le="60.0"}}'] == 2
+    assert got[f'flowengine_handle_time_seconds_bucket{{{labels},le="30.0"}}'] == 0
+
+
+def test_how_things_stand_and_what_is_only_ever_added_to() -> None:
+    meters = Meters()
+    meters.now(running=3, ignored=2)
+    meters.parcels(waiting=5, dead=1)
+    meters.now(running=2, ignored=7)
+    meters.parcels(waiting=0, dead=1)
+    meters.alerts("dental_office", {"abandoned": True, "attempts": False})
+    got = page(meters)
+    assert got["flowengine_running_calls"] == 2
+    assert got['flowengine_outbox_parcels{state="waiting"}'] == 0
+    assert got['flowengine_outbox_parcels{state="dead"}'] == 1
+    assert got["flowengine_ignored_news_total"] == 7
+    assert got['flowengine_alert{figure="abandoned",flow="dental_office"}'] == 1
+    assert got['flowengine_alert{figure="attempts",flow="dental_office"}'] == 0
+
+
+def test_two_meters_know_nothing_of_each_other() -> None:
+    one, other = Meters(), Meters()
+    one.now(running=3, ignored=1)
+    assert page(other)["flowengine_running_calls"] == 0
+
+
+def test_nothing_of_a_caller_is_shown() -> None:
+    meters = Meters()
+    story = talked()
+    meters.call_over(story.flow, measure(story.flow, story.events, key=b"k"))
+    text = meters.page().decode()
+    assert not re.search(r"Maria|Lopez|crown|555|c1", text)

@@ -1,0 +1,343 @@
+"""`audit` as an auditor meets it: what is printed, the exit code, and what it leaves in the trail of accesses."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import stat
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+from click.testing import CliRunner, Result
+from cryptography.fernet import Fernet
+
+from flowengine.call.events import (
+    CallerSaid,
+    CardConfirmed,
+    CardShown,
+    ConsultSaid,
+    EngineFailed,
+    Event,
+    JoinedRoom,
+    MessageRecorded,
+    StaffDecided,
+    StaffSaid,
+)
+from flowengine.call.journal import encode
+from flowengine.cli import main
+from flowengine.runtime.ports import Entry, Note, WrapUp
+from flowengine.store import SqlStore
+
+from .store.world import AT, CALL, CALLER, LATER, PLANTED, alter, another, entries, whole_call
+
+T = TypeVar("T")
+DENTAL = Path("flows/dental_office.yaml").read_text("utf-8")
+BESIDE = "that stands beside it"
+HOSTILE = "<script>alert(1)</script> {{7*7}} \u2028 🦷 \"'&"
+
+
+class Office:
+    """A database, and the command line beside it."""
+
+    def __init__(self, folder: Path, key: str = "") -> None:
+        self.folder, self.key = folder, key
+        self.url = f"sqlite:///{folder}/calls.db"
+
+    def store(self, job: Callable[[SqlStore], Awaitable[T]]) -> T:
+        async def run() -> T:
+            async with another(self.url, self.key) as store:
+                return await job(store)
+
+        return asyncio.run(run())
+
+    def audit(self, *arguments: object, key: str | None = None, given: str | None = None) -> Result:
+        names = {"FLOWENGINE_DATABASE_URL": self.url, "FLOWENGINE_ENCRYPTION_KEY": self.key if key is None else key}
+        return CliRunner(env=names).invoke(main, ["audit", *map(str, arguments)], input=given)
+
+    def trail(self) -> list[tuple[str, str, str]]:
+        lines = self.store(lambda store: store.accesses("dental_office"))
+        return [(line.access.what, line.access.call_id, line.access.who) for line in lines]
+
+
+async def a_call(store: SqlStore) -> None:
+    """With something in it that wants to be more than text."""
+    await whole_call(store)
+    more: list[Event] = [
+        CallerSaid(9.5, HOSTILE),
+        CardShown(10.0, "c1-h1"),
+        CardShown(11.0, "c1-h1"),
+        CardConfirmed(11.5, "page"),
+        StaffDecided(12.0, "c1-h1", "Dana", True, by="Front desk"),
+        JoinedRoom(13.0, "c1-staff-1", "c1"),
+        JoinedRoom(13.5, "c1-caller", "c1"),
+        StaffSaid(14.0, "Hello Maria"),
+        ConsultSaid(14.5, "c1-staff-1", "staff", "I take it"),
+        MessageRecorded(15.0, "q2", "https://api.example/RE1", 12.4),
+        EngineFailed(16.0, "KeyError"),
+    ]
+    await store.append("c1", [Entry(number, *encode(event)) for number, event in enumerate(more, 11)])
+    await store.add_note(Note("c1-h1", HOSTILE, "Luis", AT), "c1", "dental_office")
+    await store.wrap_up(WrapUp("c1-h1", True, False, "Dana", AT), "c1", "dental_office")
+
+
+@pytest.fixture
+def office(tmp_path: Path) -> Office:
+    office = Office(tmp_path)
+    office.store(a_call)
+    return office
+
+
+# ---- verify ----------------------------------------------------------------------------------------------------------
+
+
+def test_everything_is_whole(office: Office) -> None:
+    done = office.audit("verify")
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr == "1 call, 1 trail of accesses, 22 lines: all whole\n"
+    assert office.trail()[-1] == ("verified", "", "command line")
+
+
+def test_a_call_by_name(office: Office) -> None:
+    done = office.audit("verify", "c1")
+    assert (done.exit_code, done.stdout) == (0, "call c1: whole, 21 lines\n")
+    assert office.trail()[-1] == ("verified", "c1", "command line")
+    assert office.audit("verify", "c9").exit_code == 2
+
+
+def test_an_altered_line_is_named_and_its_words_are_not(office: Office) -> None:
+    office.store(lambda store: alter(store, "UPDATE journal SET body = '{\"at\": 4.0}' WHERE sequence = 3"))
+    done = office.audit("verify")
+    assert done.exit_code == 1
+    assert (
+        done.stdout == "call c1: broken: line 3 was altered: its text does not have the digest that stands beside it\n"
+    )
+    found = json.loads(office.audit("verify", "--flow", "dental_office", "--json").stdout)
+    assert found["whole"] is False
+    broken = [one for one in found["checked"] if one["broken"]]
+    assert [(one["of"], one["name"], one["broken"]) for one in broken] == [("call", "c1", 3)]
+
+
+@pytest.mark.parametrize(
+    ("statement", "named"),
+    [
+        ("DELETE FROM accesses", "accesses to dental_office"),
+        ("UPDATE accesses SET who = 'Luis' WHERE sequence = 1", "accesses to dental_office"),
+        ("DELETE FROM calls", "call c1: broken: lines of it are kept"),
+    ],
+)
+def test_other_tables_cannot_be_altered_unseen(office: Office, statement: str, named: str) -> None:
+    office.store(lambda store: alter(store, statement))
+    done = office.audit("verify")
+    assert done.exit_code == 1
+    assert named in done.stdout
+
+
+def test_what_cannot_be_checked_is_said(office: Office, tmp_path: Path) -> None:
+    for arguments in (("verify", "--flow", "nobody's"), ("verify", "c1", "--file", "x"), ("verify", "--file", "x")):
+        assert office.audit(*arguments).exit_code == 2, arguments
+    nowhere = Office(tmp_path / "nowhere")
+    done = nowhere.audit("verify")
+    assert done.exit_code == 2
+    assert "there is no database" in done.stderr
+    assert not (tmp_path / "nowhere").exists()
+
+
+# ---- export ----------------------------------------------------------------------------------------------------------
+
+
+def exported(office: Office, *arguments: str) -> list[dict[str, object]]:
+    done = office.audit("export", *arguments)
+    assert done.exit_code == 0, done.stderr
+    return [json.loads(line) for line in done.stdout.removesuffix("\n").split("\n")]
+
+
+def test_an_export_holds_the_call_and_can_be_checked_anywhere(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "export.jsonl"
+    assert office.audit("export", "c1", "-o", file).exit_code == 0
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+    kinds = [json.loads(line)["type"] for line in file.read_text("utf-8").removesuffix("\n").split("\n")]
+    assert list(dict.fromkeys(kinds)) == [
+        "export", "call", "line", "card", "work", "wrap_up", "note", "parcel", "access", "end",
+    ]  # fmt: skip
+    elsewhere = Office(tmp_path / "elsewhere")
+    done = elsewhere.audit("verify", "--file", file)
+    assert done.exit_code == 0, done.stderr
+    assert done.stdout == "call c1: whole, 21 lines\naccesses to dental_office: whole, 1 line\n"
+    assert office.trail()[-1] == ("exported", "c1", "command line")
+
+
+def test_an_export_of_a_flow_has_its_whole_trail(office: Office) -> None:
+    office.audit("verify", "c1")
+    text = office.audit("export", "--flow", "dental_office").stdout
+    done = office.audit("verify", "--file", "-", given=text)
+    assert "accesses to dental_office: whole, 2 lines" in done.stdout
+    assert office.audit("verify").exit_code == 0
+
+
+def test_calls_since_a_day(office: Office) -> None:
+    office.store(lambda store: store.open_call(replace(CALL, call_id="c2", ref="CA2", started=LATER)))
+    assert [item["call_id"] for item in exported(office, "--since", "2026-12-01") if item["type"] == "call"] == ["c2"]
+    assert len([item for item in exported(office, "--since", "2026-11-01") if item["type"] == "call"]) == 2
+    assert office.audit("export", "--since", "soon").exit_code == 2
+
+
+def tampered(text: str, how: str) -> str:
+    lines = text.removesuffix("\n").split("\n")
+    match how:
+        case "a word":
+            lines = [line.replace("crown fell out", "tooth fell out") for line in lines]
+        case "a line less":
+            del lines[4]
+        case "the end cut":
+            lines = lines[:-3]
+        case "nothing":
+            lines = [""]
+        case "lines swapped":
+            lines[3], lines[4] = lines[4], lines[3]
+    return "\n".join(lines)
+
+
+@pytest.mark.parametrize("how", ["a word", "a line less", "the end cut", "lines swapped", "nothing"])
+def test_an_altered_file_is_none_of_ours(office: Office, how: str) -> None:
+    text = tampered(office.audit("export", "c1").stdout, how)
+    assert office.audit("verify", "--file", "-", given=text).exit_code == 2
+
+
+def test_a_file_made_to_look_right_still_has_a_broken_chain(office: Office) -> None:
+    """Whoever alters a file can mend its last line, but not the hashes of what stands before."""
+    import hashlib
+
+    lines = tampered(office.audit("export", "c1").stdout, "a word").split("\n")[:-1]
+    digest = hashlib.sha256("".join(f"{line}\n" for line in lines).encode()).hexdigest()
+    lines.append(json.dumps({"type": "end", "lines": len(lines), "sha256": digest}))
+    done = office.audit("verify", "--file", "-", given="\n".join(lines))
+    assert done.exit_code == 1
+    assert "call c1: broken: line 3 was altered" in done.stdout
+
+
+def test_a_broken_call_is_exported_and_said_to_be_broken(office: Office) -> None:
+    office.store(lambda store: alter(store, "DELETE FROM journal WHERE sequence = 21"))
+    done = office.audit("export", "c1", "--html")
+    assert done.exit_code == 1
+    assert "NOT whole" in done.stdout
+    assert "line 21 is cut off" in done.stdout
+
+
+def test_one_asks_for_one_thing(office: Office) -> None:
+    for arguments in ((), ("c1", "--flow", "dental_office"), ("--html", "--since", "2026-11-01"), ("c9",)):
+        assert office.audit("export", *arguments).exit_code == 2, arguments
+
+
+def test_with_a_key_an_export_is_plain_and_without_it_there_is_none(tmp_path: Path) -> None:
+    office = Office(tmp_path, Fernet.generate_key().decode())
+    office.store(a_call)
+    assert "Maria Lopez" in office.audit("export", "c1").stdout
+    for key, why in (("", "no key"), (Fernet.generate_key().decode(), "another key"), ("hunter2", "is no key")):
+        done = office.audit("export", "c1", key=key)
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert why in done.stderr
+        assert "hunter2" not in done.stderr
+    assert office.audit("verify", "c1", key="").exit_code == 1
+
+
+# ---- the page --------------------------------------------------------------------------------------------------------
+
+
+class Page(HTMLParser):
+    """The tags and the visible text."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.tags: list[str] = []
+        self.words: list[str] = []
+        self.feed(text)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        assert not [name for name, _ in attrs if name.startswith("on") or name in ("src", "href", "style")]
+
+    def handle_data(self, data: str) -> None:
+        self.words.append(data.strip())
+
+    @property
+    def text(self) -> str:
+        return " ".join(filter(None, self.words))
+
+
+def test_the_record_of_a_call_tells_it_all(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+
+    async def real_office(store: SqlStore) -> None:
+        await a_call(store)
+        await alter(store, "UPDATE calls SET flow_source = :text", text=DENTAL)
+
+    office.store(real_office)
+    done = office.audit("export", "c1", "--html")
+    assert done.exit_code == 0, done.stderr
+    page = Page(done.stdout)
+    for told in (
+        "whole and unaltered",
+        CALLER,
+        "+13125550100",
+        "Tue 10 Nov 2026, 10:15:00",  # in the office's own zone
+        "“My crown fell out”",
+        "hand-over by the rule clinical question, which matched “crown”",
+        "Maria Lopez: crown fell out",
+        "is rung at +13125550111",
+        "message to the desk of front_desk",
+        "waiting after 0 tries",
+        "has bruxism",
+        "resolved yes, needed a person no",
+        "page opened",
+        "connected",
+        "is where staff can see it",
+        "was opened",
+        "takes the call on the page (signed in: Front desk)",
+        "Dana enters the room with the caller",
+        "caller enters the room",
+        "“Hello Maria”",
+        "“I take it” (briefing)",
+        "leaves a voicemail of 12 s",
+        "had a fault of its own",
+        "Journal: whole, 21 lines",
+        "Who looked, in the whole office: whole, 1 line",
+        HOSTILE.split(" \u2028")[0],
+    ):
+        assert told in page.text, told
+    assert page.text.count("is where staff can see it") == 1
+    assert "script" not in page.tags
+    assert "{{7*7}}" in page.text
+
+
+def test_the_record_of_an_emptied_call_says_so(office: Office) -> None:
+    office.store(lambda store: store.blank_call("c1", LATER))
+    done = office.audit("export", "c1", "--html")
+    assert done.exit_code == 0, done.stderr
+    text = Page(done.stdout).text
+    assert [word for word in PLANTED if word in done.stdout] == []
+    assert "What was said was emptied on" in text
+    assert "hand-over by the rule clinical question" in text
+    assert "(words not kept any more)" in text
+    lines = exported(office, "c1")
+    assert office.audit("verify", "--file", "-", given="\n".join(json.dumps(x) for x in lines)).exit_code == 2
+    given = office.audit("export", "c1").stdout
+    done = office.audit("verify", "--file", "-", given=given)
+    assert "whole, 21 lines, 21 of them emptied by retention" in done.stdout
+    forged = office.store(lambda store: alter(store, "UPDATE journal SET body = '{}' WHERE sequence = 8"))
+    assert forged is None
+    assert office.audit("verify", "--file", "-", given=office.audit("export", "c1").stdout).exit_code == 1
+
+
+def test_a_call_that_still_runs(office: Office) -> None:
+    async def running(store: SqlStore) -> None:
+        await store.open_call(replace(CALL, call_id="c2", ref="CA2"))
+        await store.append("c2", entries(1, 2))
+
+    office.store(running)
+    assert "not ended" in Page(office.audit("export", "c2", "--html").stdout).text
+    done = office.audit("verify", "--file", "-", given=office.audit("export", "c2").stdout)
+    assert done.stdout.startswith("call c2: whole, 2 lines")

@@ -1,0 +1,168 @@
+"""`flowengine report`: a table, JSON and a page in one file, over the calls of a store."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from datetime import UTC, datetime, timedelta
+from html.parser import HTMLParser
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from flowengine.cli import main
+from flowengine.flow.figures import FIGURES
+from flowengine.resources import example_flow
+from flowengine.runtime.ports import CallRow
+from flowengine.store import open_store
+from tests.desk.busy_office import FLOW, busy_month
+
+LIMITS = "\nalert_when: {transfer_rate: 1%, attempts: 5}\n"
+
+
+@pytest.fixture(scope="module")
+def database(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Forty days of an office, until now."""
+    address = f"sqlite:///{tmp_path_factory.mktemp('report')}/calls.db"
+
+    async def fill() -> None:
+        store = open_store(address)
+        await store.start()
+        source = example_flow(FLOW).read_text("utf-8") + LIMITS
+        await busy_month(store, datetime.now(UTC).replace(hour=22), source, calls=150)
+        await store.close()
+
+    asyncio.run(fill())
+    return address
+
+
+def report(database: str, *options: str) -> Result:
+    runner = CliRunner(env={"FLOWENGINE_DATABASE_URL": database})
+    return runner.invoke(main, ["report", *options])
+
+
+def test_the_table_has_every_figure_and_says_what_to_know(database: str) -> None:
+    result = report(database)
+    assert result.exit_code == 0, result.output
+    assert result.output.startswith("Bright Smile Dental, ")
+    for figure in FIGURES.values():
+        assert f"\n{figure.label}  " in result.output
+    assert "ALERT  Transfer rate: " in result.output
+    assert "First-call resolution is that of" in result.output
+
+
+def test_the_json_has_numerators_and_denominators(database: str) -> None:
+    (found,) = json.loads(report(database, "--json", "--since", "30d").stdout)
+    assert (found["format_version"], found["flow"]) == (1, FLOW)
+    assert list(found["figures"]) == list(FIGURES)
+    rate = found["figures"]["transfer_rate"]
+    assert rate["value"] == rate["numerator"] / rate["denominator"]
+    assert rate["denominator"] == found["measured"] == sum(day["calls"] for day in found["days"])
+    assert found["alerts"] == {"transfer_rate": True, "attempts": False}
+    assert found["figures"]["time_to_answer"]["p90"] >= found["figures"]["time_to_answer"]["value"]
+
+
+def test_since_may_be_a_day_or_a_length_of_time(database: str) -> None:
+    def calls(since: str) -> int:
+        (found,) = json.loads(report(database, "--json", "--since", since).stdout)
+        return int(found["calls"])
+
+    assert calls("7d") == calls("7 days") < calls("35 days")
+    tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
+    assert calls(tomorrow) == 0
+    refused = report(database, "--since", "lately")
+    assert refused.exit_code == 2
+    assert "write a date such as 2026-11-01, or 7d" in refused.output
+
+
+class Outside(HTMLParser):
+    """Collects what a page would fetch or run."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[str] = []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found += [f"{tag} {name}" for name, _ in attrs if name in ("src", "href", "xlink:href", "style")]
+        self.found += [tag] if tag in ("script", "link", "iframe", "img", "object") else []
+
+
+def test_the_page_is_one_file_without_script(database: str, tmp_path: Path) -> None:
+    file = tmp_path / "report.html"
+    result = report(database, "--html", "--flow", FLOW, "-o", str(file))
+    assert (result.exit_code, result.output) == (0, "")
+    page = file.read_text("utf-8")
+    reader = Outside()
+    reader.feed(page)
+    assert reader.found == []
+    assert page.startswith("<!doctype html>")
+    assert page.count("<svg") == 3
+    assert "url(" not in page
+    assert ".plot-part { fill: var(--good-mark); }" in page
+
+
+def test_a_flow_may_be_named_by_its_file_and_one_without_calls_is_said(database: str) -> None:
+    file = str(example_flow(FLOW))
+    assert report(database, "--flow", file).exit_code == 0
+    nobody = report(database, "--flow", "nobody")
+    assert (nobody.exit_code, "no calls of 'nobody'" in nobody.output) == (2, True)
+    both = report(database, "--json", "--html")
+    assert (both.exit_code, "not both" in both.output) == (2, True)
+
+
+def test_a_store_without_calls_and_none_at_all(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/empty.db"
+    nowhere = report(address)
+    assert (nowhere.exit_code, "there is no database" in nowhere.output) == (2, True)
+
+    async def make() -> None:
+        store = open_store(address)
+        await store.start()
+        await store.close()
+
+    asyncio.run(make())
+    empty = report(address)
+    assert (empty.exit_code, "no calls in the store" in empty.output) == (2, True)
+
+
+def test_one_page_shows_one_flow_and_a_flow_nobody_can_read_has_its_key_for_a_name(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/two.db"
+
+    async def make() -> None:
+        store = open_store(address)
+        await store.start()
+        for flow in ("one", "two"):
+            await store.open_call(
+                CallRow(f"c-{flow}", flow, flow, "v1", "no flow", datetime.now(UTC).isoformat(), None)
+            )
+            await store.close_call(f"c-{flow}", "ended")
+        await store.close()
+
+    asyncio.run(make())
+    both = report(address)
+    assert "one, " in both.output
+    assert "two, " in both.output
+    assert "1 call; 0 of them could be measured, with 0 hand-overs" in both.output
+    page = report(address, "--html")
+    assert (page.exit_code, "choose --flow one, two" in page.output) == (2, True)
+
+
+def test_each_look_is_noted(database: str) -> None:
+    report(database, "--json")
+
+    async def accesses() -> list[tuple[str, str]]:
+        store = open_store(database)
+        await store.start()
+        found = await store.accesses(FLOW)
+        await store.close()
+        return [(line.access.who, line.access.what) for line in found]
+
+    assert ("command line", "report opened") in asyncio.run(accesses())
+
+
+def test_nothing_a_caller_said_is_in_any_report(database: str) -> None:
+    for options in ((), ("--json",), ("--html",)):
+        text = report(database, *options).output
+        for word in ("Maria", "Lopez", "fell out", "3125550"):
+            assert word not in text
