@@ -5,7 +5,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 ARGS ?=
-PYTEST_ARGS ?= -q -n 3
+PYTEST_ARGS ?= -q -n 4 --dist worksteal
 
 .PHONY: demo test check format bench lock clean help
 

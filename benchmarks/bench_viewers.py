@@ -51,7 +51,7 @@ from flowengine.flow.compiler import compile_flow
 from flowengine.resources import example_flow
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.ports import CallRow, Calls, DeskKey, Entry
-from flowengine.server import configured
+from flowengine.server import configured, settle_memory
 from flowengine.settings import Settings
 from flowengine.store import SqlStore, open_store
 
@@ -215,6 +215,7 @@ async def opened(folder: Path) -> Desk:
     asyncio.get_running_loop().create_task(server.serve()).add_done_callback(lambda _: None)
     while not server.started:  # noqa: ASYNC110  # nobody announces it
         await asyncio.sleep(0.01)
+    settle_memory()  # as the engine's own server does
     return Desk(store, bus, access, server, port)
 
 

@@ -14,6 +14,16 @@ from flowengine.runtime.live import LiveCalls
 from flowengine.runtime.mistakes import told_by_loop
 
 DRAIN_SECONDS = 120.0
+RARELY = 200  # collections of the middle generation between two full walks through memory; 10 is usual
+
+
+def settle_memory() -> None:
+    """What has been loaded by now stays, and the collector walks through everything else twenty times more rarely: a
+    walk holds audio up for a tenth of a second (benchmarks/bench_viewers.py), and calls leave few cycles behind."""
+    gc.collect()
+    gc.freeze()
+    young, middle, _ = gc.get_threshold()
+    gc.set_threshold(young, middle, RARELY)
 
 
 def configured(app: Starlette, *, log_level: str = "warning", host: str = "127.0.0.1", port: int = 0) -> uvicorn.Config:
@@ -56,11 +66,8 @@ class DrainingServer(uvicorn.Server):
         await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        """What has been loaded by now stays: the collector need not walk through it while callers talk, which would
-        hold frames up for a tenth of a second (benchmarks/bench_viewers.py)."""
         await super().startup(sockets)
-        gc.collect()
-        gc.freeze()
+        settle_memory()
 
     def _start_draining(self) -> None:
         self._drain = self._loop.create_task(self._until_calls_end())

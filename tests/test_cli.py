@@ -178,3 +178,13 @@ def test_a_name_the_flow_wants_and_nobody_set_stops_serve() -> None:
     done = flowengine("serve", "--flows", "flows", FLOWENGINE_PUBLIC_URL="https://x.example", **keys)
     assert done.returncode == 2
     assert "CRM_WEBHOOK" in done.stderr
+
+
+def test_one_database_holds_the_calls_of_many_runs(tmp_path: Path) -> None:
+    kept = {"FLOWENGINE_DATABASE_URL": f"sqlite:///{tmp_path}/calls.db"}
+    runs = [flowengine("demo", "--headless", "--json", "--speed", "50", **kept) for _ in range(2)]
+    assert [run.returncode for run in runs] == [0, 0]
+    calls = {json.loads(run.stdout)["call_id"] for run in runs}
+    assert len(calls) == 2
+    for call in calls:
+        assert flowengine("replay", call, **kept).returncode == 0

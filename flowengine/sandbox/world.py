@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import secrets
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -106,6 +107,7 @@ async def running(
             routes={PUBLIC: address},
             behaviour=options.behaviour,
             faults=(*options.faults, *harm.carrier),
+            run=secrets.token_hex(8),  # its calls may be kept beside those of other runs
         )
         receiver, mailbox = Receiver(refusing=harm.refuses_card, secrets=(webhook_secret(SECRET_KEY),)), Mailbox()
         emulators = (agent, transcriber, carrier, receiver, mailbox)

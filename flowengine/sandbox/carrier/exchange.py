@@ -53,10 +53,11 @@ class Exchange:
         behaviour: Behaviour,
         faults: Faults,
         seed: int,
+        run: str,
     ) -> None:
         self.account_sid, self.token, self.now = account_sid, token, now
         self.behaviour, self.faults = behaviour, faults
-        self.sids = Sids(seed)
+        self.sids = Sids(seed, run)
         self.router = Router(routes)
         self.webhooks = Webhooks(token, self.router, faults, behaviour.webhook_seconds)
         self.callbacks = Callbacks(self.webhooks, behaviour, self.warn, self.spawn, seed)

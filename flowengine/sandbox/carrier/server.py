@@ -49,6 +49,7 @@ class Carrier:
         behaviour: Behaviour | None = None,
         faults: Sequence[Fault] = (),
         seed: int = 0,
+        run: str = "",
     ) -> None:
         self._exchange = Exchange(
             account_sid=account_sid,
@@ -58,6 +59,7 @@ class Carrier:
             behaviour=behaviour or Behaviour(),
             faults=Faults(faults),
             seed=seed,
+            run=run,
         )
         self._runner: web.AppRunner | None = None
 

@@ -15,8 +15,9 @@ _PHONE = re.compile(r"\+[1-9]\d{6,14}")
 class Sids:
     """Makes SIDs: two letters and 32 lower-case hex digits (twilio.md, head)."""
 
-    def __init__(self, seed: int) -> None:
-        self._random = random.Random(f"sids {seed}")
+    def __init__(self, seed: int, run: str = "") -> None:
+        """Another `run` gives other SIDs: the carrier never gives one twice."""
+        self._random = random.Random(f"sids {seed} {run}")
 
     def new(self, prefix: str) -> str:
         return f"{prefix}{self._random.getrandbits(128):032x}"
