@@ -27,6 +27,7 @@ from flowengine.desk.messages import Letters
 from flowengine.desk.outbox import Outbox
 from flowengine.desk.pages import desk_routes
 from flowengine.desk.webhooks import Webhooks, webhook_secrets
+from flowengine.desk.work import DeskWork
 from flowengine.flow.model import Office
 from flowengine.runtime.counted import Counted
 from flowengine.runtime.flowbook import Flowbook
@@ -41,7 +42,7 @@ from flowengine.runtime.senders import Postman, Sender
 from flowengine.runtime.session import Ports
 from flowengine.runtime.sweeper import Sweeper
 from flowengine.settings import Settings
-from flowengine.store import open_store
+from flowengine.store import open_store, spool_beside
 from flowengine.transcription import TRANSCRIBERS
 
 LINK_SECONDS = 3600.0  # a link of a flow that is no longer loaded
@@ -85,7 +86,12 @@ def build(
     the store."""
     private = private_webhooks or settings.private_webhooks == "yes"
     store = kept(
-        open_store(settings.database_url, encryption_key=settings.encryption_key, secret_key=settings.lasting_secret)
+        open_store(
+            settings.database_url,
+            encryption_key=settings.encryption_key,
+            secret_key=settings.lasting_secret,
+            spool=Path(settings.spool) if settings.spool else spool_beside(settings.database_url),
+        )
     )
     bus = MemoryBus()
     carrier = CARRIERS["twilio"](settings, clock)
@@ -97,9 +103,9 @@ def build(
         what = f"{parcel.event} by {parcel.channel}"
         access.trail.note_later(access.access(parcel.flow, "outbox", "delivered", parcel.call_id, parcel.handoff, what))
         if (parcel.event, parcel.channel) == ("handoff.decided", "webhook"):
-            calls.tell(parcel.call_id, lambda at: CardConfirmed(at, "webhook"))
+            calls.tell(parcel.call_id, lambda at: CardConfirmed(at, "webhook", parcel.handoff))
 
-    senders = _senders(settings, flows, clock, access, carrier.texts, private)
+    senders = {**_senders(settings, flows, clock, access, carrier.texts, private), "desk": DeskWork(store, bus)}
     outbox = Outbox(store, clock, senders, claim=bus.claim, delivered=delivered)
     counted = Counted(Meters(), measurer(store, settings.secret_key), flows, store, clock)
     ports = Ports(
@@ -133,7 +139,7 @@ def build(
         Route("/healthz", _healthy),
         Route("/readyz", _ready(calls)),
         Route("/metrics", _metrics(counted, calls)),
-        *carrier.routes(calls, bus, clock),
+        *carrier.routes(calls, bus, clock, outbox.report),
         *desk_routes(settings, store, bus, calls, clock, access, flows=flows.flows.get, outbox=outbox),
     ]
     return Engine(

@@ -12,8 +12,11 @@ from starlette.applications import Starlette
 
 from flowengine.runtime.live import LiveCalls
 from flowengine.runtime.mistakes import told_by_loop
+from flowengine.runtime.sockets import upgrades
+from flowengine.runtime.watchdog import watched
 
 DRAIN_SECONDS = 120.0
+LARGEST_MESSAGE = 2**17  # bytes of a WebSocket's message; a carrier's stream refuses half of that by itself
 RARELY = 200  # collections of the middle generation between two full walks through memory; 10 is usual
 
 
@@ -35,7 +38,8 @@ def configured(app: Starlette, *, log_level: str = "warning", host: str = "127.0
         log_level=log_level,
         lifespan="on",
         access_log=False,
-        ws="websockets-sansio",
+        ws=upgrades(),
+        ws_max_size=LARGEST_MESSAGE,
         ws_per_message_deflate=False,
         ws_ping_interval=None,
         timeout_graceful_shutdown=2,  # seconds for pages that are still open
@@ -63,7 +67,8 @@ class DrainingServer(uvicorn.Server):
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
         self._loop.set_exception_handler(told_by_loop)
-        await super().serve(sockets)
+        with watched(self._loop):
+            await super().serve(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)

@@ -24,6 +24,7 @@ class Settings:
     desk_url: str = ""
     flows: str = "flows"
     database_url: str = field(default="sqlite:///flowengine.db", repr=False)  # it may hold a password
+    spool: str = ""  # the folder in which an outage of the database is bridged; "" is beside the database
     redis_url: str = field(default="", repr=False)
     secret_key: str = field(default="", repr=False)
     log_level: str = "info"

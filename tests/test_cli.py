@@ -13,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from flowengine.runtime.flowbook import FlowbookError, read_flows
 from flowengine.sandbox.scenario import scenarios
 
 ROOT = Path(__file__).parents[1]
@@ -124,6 +125,7 @@ def test_a_scenario_that_does_not_fit_the_flow_exits_two() -> None:
     done = flowengine("demo", ROOT / "flows" / "billing_support.yaml", "--headless", "--scenario", "crown")
     assert (done.returncode, done.stdout) == (2, "")
     assert "Hygiene desk" in done.stderr
+    assert "those that fit, for --scenario: agent_drops_mid_call, card_not_confirmed_callback, " in done.stderr
     assert flowengine("demo", "--scenario", "nonsense").returncode == 2
 
 
@@ -171,6 +173,17 @@ def test_a_misspelt_setting_is_an_error_with_a_suggestion() -> None:
     done = flowengine("serve", FLOWENGINE_PUBLIC_ULR="https://x.example")
     assert done.returncode == 2
     assert "did you mean FLOWENGINE_PUBLIC_URL" in done.stderr
+
+
+def test_a_folder_of_flows_holds_files_of_either_ending(tmp_path: Path) -> None:
+    for name in ("one.yaml", "two.yml", "notes.txt"):
+        (tmp_path / name).write_text(name, "utf-8")
+    assert list(read_flows(str(tmp_path)).values()) == ["one.yaml", "two.yml"]
+    with pytest.raises(FlowbookError, match=r"^cannot read nowhere: No such file or directory$"):
+        read_flows("nowhere")
+    (tmp_path / "two.yml").write_bytes(b"\xff\xfe")
+    with pytest.raises(FlowbookError, match=r"it is not UTF-8$"):
+        read_flows(str(tmp_path))
 
 
 def test_a_name_the_flow_wants_and_nobody_set_stops_serve() -> None:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 import stat
 from collections.abc import Awaitable, Callable
+from contextlib import closing
 from dataclasses import replace
 from html.parser import HTMLParser
 from pathlib import Path
@@ -43,19 +45,20 @@ HOSTILE = "<script>alert(1)</script> {{7*7}} \u2028 🦷 \"'&"
 class Office:
     """A database, and the command line beside it."""
 
-    def __init__(self, folder: Path, key: str = "") -> None:
-        self.folder, self.key = folder, key
+    def __init__(self, folder: Path, key: str = "", secret: str = "") -> None:
+        self.folder, self.key, self.secret = folder, key, secret
         self.url = f"sqlite:///{folder}/calls.db"
 
     def store(self, job: Callable[[SqlStore], Awaitable[T]]) -> T:
         async def run() -> T:
-            async with another(self.url, self.key) as store:
+            async with another(self.url, self.key, self.secret) as store:
                 return await job(store)
 
         return asyncio.run(run())
 
     def audit(self, *arguments: object, key: str | None = None, given: str | None = None) -> Result:
         names = {"FLOWENGINE_DATABASE_URL": self.url, "FLOWENGINE_ENCRYPTION_KEY": self.key if key is None else key}
+        names["FLOWENGINE_SECRET_KEY"] = self.secret
         return CliRunner(env=names).invoke(main, ["audit", *map(str, arguments)], input=given)
 
     def trail(self) -> list[tuple[str, str, str]]:
@@ -97,7 +100,8 @@ def office(tmp_path: Path) -> Office:
 def test_everything_is_whole(office: Office) -> None:
     done = office.audit("verify")
     assert (done.exit_code, done.stdout) == (0, "")
-    assert done.stderr == "1 call, 1 trail of accesses, 22 lines: all whole\n"
+    whole = "1 call, 1 trail of accesses, 24 lines: all whole"
+    assert done.stderr == f"{whole}; 1 not vouched for by a seal (docs/privacy.md)\n"
     assert office.trail()[-1] == ("verified", "", "command line")
 
 
@@ -146,6 +150,94 @@ def test_what_cannot_be_checked_is_said(office: Office, tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+async def deleted(store: SqlStore) -> None:
+    for table in ("journal", "calls"):
+        await alter(store, f"DELETE FROM {table}")
+
+
+def test_a_call_that_was_deleted_whole_is_named(office: Office) -> None:
+    office.store(deleted)
+    done = office.audit("verify")
+    assert done.exit_code == 1
+    assert "call c1: broken: the trail of accesses says that it ended, and nothing of it is kept" in done.stdout
+
+
+def test_a_key_vouches_for_the_trail_and_may_be_changed(tmp_path: Path) -> None:
+    office = Office(tmp_path, secret="the first")
+    office.store(a_call)
+    assert office.audit("verify").stderr == "1 call, 1 trail of accesses, 24 lines: all whole\n"
+    assert office.audit("seal").stdout.startswith(
+        "accesses to dental_office: it was whole, 4 lines, sealed from line 1"
+    )
+    assert office.audit("verify").exit_code == 0
+    office.secret = "the second"
+    done = office.audit("verify")
+    assert done.exit_code == 1
+    assert "sealed with another key, or altered" in done.stdout
+    assert office.audit("seal", "--flow", "dental_office").exit_code == 0
+    assert office.audit("verify").exit_code == 0
+    assert office.audit("seal", "--flow", "nobody's").exit_code == 2
+    office.secret = ""
+    done = office.audit("seal")
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "FLOWENGINE_SECRET_KEY" in done.stderr
+
+
+# ---- against an export kept elsewhere --------------------------------------------------------------------------------
+
+
+def copied(office: Office) -> bytes:
+    """The database as it is now."""
+    with closing(sqlite3.connect(office.folder / "calls.db")) as database:
+        return database.serialize()
+
+
+def put_back(office: Office, copy: bytes) -> None:
+    for file in office.folder.glob("calls.db*"):
+        file.unlink()
+    (office.folder / "calls.db").write_bytes(copy)
+
+
+def test_a_database_put_back_to_an_older_copy_does_not_know_the_export(office: Office, tmp_path: Path) -> None:
+    """Its chains are whole and its seals are right: only what lies elsewhere can tell."""
+    before, file, record = copied(office), tmp_path / "flow.jsonl", tmp_path / "call.html"
+    assert office.audit("export", "--flow", "dental_office", "-o", file).exit_code == 0
+    assert office.audit("export", "c1", "--html", "-o", record).exit_code == 0
+    for kept in (file, record):
+        done = office.audit("verify", "--against", kept)
+        assert (done.exit_code, "the file: as it was exported" in done.stdout) == (0, True), done.stdout
+    office.store(lambda store: store.append("c1", entries(22)))  # the call goes on
+    assert office.audit("verify", "--against", file).exit_code == 0
+    put_back(office, before)
+    assert office.audit("verify").exit_code == 0
+    for kept in (file, record):
+        done = office.audit("verify", "--against", kept)
+        assert done.exit_code == 1
+        assert "the file: broken: no export of this digest was made from this database" in done.stdout
+
+
+def test_a_call_written_anew_is_not_the_one_exported(office: Office, tmp_path: Path) -> None:
+    file = tmp_path / "call.jsonl"
+    assert office.audit("export", "c1", "-o", file).exit_code == 0
+    office.store(lambda store: alter(store, "UPDATE journal SET hash = 'x' WHERE sequence = 21"))
+    done = office.audit("verify", "--against", file)
+    assert "call c1: broken: line 21 was altered" in done.stdout
+    office.store(deleted)
+    done = office.audit("verify", "--against", file)
+    assert (done.exit_code, "call c1: broken: it is in the export and not in the database" in done.stdout) == (1, True)
+
+
+def test_an_edited_record_shows(office: Office, tmp_path: Path) -> None:
+    """A page has no chain, but the trail knows its digest."""
+    record = tmp_path / "call.html"
+    assert office.audit("export", "c1", "--html", "-o", record).exit_code == 0
+    record.write_text(record.read_text("utf-8").replace("crown fell out", "tooth fell out"), "utf-8")
+    assert office.audit("verify", "--against", record).exit_code == 1
+    assert office.audit("verify", "--against", record, "--file", record).exit_code == 2
+    record.write_text('{"type": "export"}\n', "utf-8")
+    assert office.audit("verify", "--against", record).exit_code == 2
+
+
 # ---- export ----------------------------------------------------------------------------------------------------------
 
 
@@ -166,7 +258,7 @@ def test_an_export_holds_the_call_and_can_be_checked_anywhere(office: Office, tm
     elsewhere = Office(tmp_path / "elsewhere")
     done = elsewhere.audit("verify", "--file", file)
     assert done.exit_code == 0, done.stderr
-    assert done.stdout == "call c1: whole, 21 lines\naccesses to dental_office: whole, 1 line\n"
+    assert done.stdout == "call c1: whole, 21 lines\naccesses to dental_office: whole, 3 lines\n"
     assert office.trail()[-1] == ("exported", "c1", "command line")
 
 
@@ -174,7 +266,7 @@ def test_an_export_of_a_flow_has_its_whole_trail(office: Office) -> None:
     office.audit("verify", "c1")
     text = office.audit("export", "--flow", "dental_office").stdout
     done = office.audit("verify", "--file", "-", given=text)
-    assert "accesses to dental_office: whole, 2 lines" in done.stdout
+    assert "accesses to dental_office: whole, 4 lines" in done.stdout
     assert office.audit("verify").exit_code == 0
 
 
@@ -304,7 +396,7 @@ def test_the_record_of_a_call_tells_it_all(tmp_path: Path) -> None:
         "leaves a voicemail of 12 s",
         "had a fault of its own",
         "Journal: whole, 21 lines",
-        "Who looked, in the whole office: whole, 1 line",
+        "Who looked, in the whole office: whole, 3 lines",
         HOSTILE.split(" \u2028")[0],
     ):
         assert told in page.text, told

@@ -7,6 +7,7 @@ import json
 from datetime import UTC, datetime, timedelta
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
@@ -64,16 +65,47 @@ def test_the_json_has_numerators_and_denominators(database: str) -> None:
 
 
 def test_since_may_be_a_day_or_a_length_of_time(database: str) -> None:
-    def calls(since: str) -> int:
+    def of(since: str) -> dict[str, Any]:
         (found,) = json.loads(report(database, "--json", "--since", since).stdout)
-        return int(found["calls"])
+        return found  # type: ignore[no-any-return]
 
-    assert calls("7d") == calls("7 days") < calls("35 days")
-    tomorrow = (datetime.now(UTC) + timedelta(days=2)).date().isoformat()
-    assert calls(tomorrow) == 0
-    refused = report(database, "--since", "lately")
-    assert refused.exit_code == 2
-    assert "write a date such as 2026-11-01, or 7d" in refused.output
+    week, hours = of(" 7D"), of("168 h")
+    assert len(week["days"]) == 7
+    assert week["since"][10:19] == "T00:00:00"  # midnight in the office, as on the desk's page
+    assert datetime.fromisoformat(hours["until"]) - datetime.fromisoformat(hours["since"]) == timedelta(days=7)
+    long_ago = (datetime.now(UTC) - timedelta(days=42)).date().isoformat()
+    assert week["calls"] < of(long_ago)["calls"] == of("9years")["calls"] == 150
+
+
+@pytest.mark.parametrize(
+    ("since", "said"),
+    [
+        ("lately", "write a date such as 2026-11-01, or 7d"),
+        ("", "write a date such as"),
+        ("2026-11-31", "write a date such as"),
+        ("0001-01-01", "must lie in the past, at most ten years ago"),
+        ("9999-12-31", "must lie in the past"),
+        ("9999 years", "must lie in the past"),
+        ("99999999999d", "write a date such as"),
+        ("2999-01-01", "must lie in the past"),
+    ],
+)
+def test_a_since_nobody_can_mean_is_refused(database: str, since: str, said: str) -> None:
+    refused = report(database, "--since", since)
+    assert (refused.exit_code, said in refused.output) == (2, True), refused.output
+
+
+def test_a_day_that_has_only_begun_east_of_here_is_a_report_of_nothing_yet(database: str) -> None:
+    tomorrow = (datetime.now(UTC) + timedelta(hours=23)).isoformat()
+    result = report(database, "--since", tomorrow)
+    assert (result.exit_code, "0 calls, 0 hand-overs" in result.output) == (0, True), result.output
+
+
+def test_the_settings_beside_the_user_are_read(database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / ".env").write_text(f"FLOWENGINE_DATABASE_URL={database}\n", "utf-8")
+    monkeypatch.chdir(tmp_path)
+    result = CliRunner(env={"FLOWENGINE_DATABASE_URL": None}).invoke(main, ["report"])
+    assert (result.exit_code, result.output[:13]) == (0, "Bright Smile ")
 
 
 class Outside(HTMLParser):
@@ -107,6 +139,8 @@ def test_a_flow_may_be_named_by_its_file_and_one_without_calls_is_said(database:
     assert report(database, "--flow", file).exit_code == 0
     nobody = report(database, "--flow", "nobody")
     assert (nobody.exit_code, "no calls of 'nobody'" in nobody.output) == (2, True)
+    nowhere = report(database, "-o", "/nowhere/report.txt")
+    assert (nowhere.exit_code, nowhere.output) == (2, "cannot write /nowhere/report.txt: No such file or directory\n")
     both = report(database, "--json", "--html")
     assert (both.exit_code, "not both" in both.output) == (2, True)
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import re
 from dataclasses import fields
+from importlib import import_module
 from pathlib import Path
 
 import click
 import pytest
+from prometheus_client import REGISTRY
 
 from flowengine.cli import main
 from flowengine.flow.compiler import check_flow
 from flowengine.flow.diagnostics import render_full
+from flowengine.flow.reference import anchor
+from flowengine.runtime.meters import Meters
 from flowengine.settings import Settings, SettingsError, read_settings
 
 ROOT = Path(__file__).parents[1]
@@ -20,8 +24,19 @@ PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 def test_every_link_leads_somewhere(page: Path) -> None:
-    for target in re.findall(r"\]\(([^)#]+)\)", page.read_text("utf-8")):
-        assert "://" in target or (page.parent / target).exists(), f"{page.name}: {target}"
+    for target in re.findall(r"\]\(([^)]+)\)", page.read_text("utf-8")):
+        file, _, part = target.partition("#")
+        there = page.parent / file if file else page
+        assert "://" in target or there.exists(), f"{page.name}: {target}"
+        assert not part or "://" in target or part in anchors(there), f"{page.name}: {target}"
+
+
+def anchors(page: Path) -> set[str]:
+    """The places of a page a link can lead to: its headings, spelled as GitHub does, and those set by hand."""
+    text = page.read_text("utf-8")
+    return {anchor(heading) for heading in re.findall(r"^#+ (.+)$", text, re.M)} | set(
+        re.findall(r'id="([^"]+)"', text)
+    )
 
 
 def test_the_mistake_in_the_readme_is_what_validate_says_about_it() -> None:
@@ -65,6 +80,14 @@ def test_the_environment_of_the_page_is_that_of_the_program() -> None:
         read_settings({"FLOWENGINE_PUBLIC_URL": "phone"})
     with pytest.raises(SettingsError, match="must be one of"):
         read_settings({"FLOWENGINE_LOG_LEVEL": "loud"})
+
+
+def test_the_meters_of_the_page_are_those_of_the_program() -> None:
+    page = (ROOT / "docs" / "running.md").read_text("utf-8")
+    told = set(re.findall(r"^\| `(flowengine_\w+?)(?:_total)?(?:\{.*\})?` \|", page, re.M))
+    import_module("flowengine.cli.serve")  # some meters stand in the common registry, where their modules put them
+    families = [*Meters().registry.collect(), *REGISTRY.collect()]
+    assert told == {family.name for family in families if family.name.startswith("flowengine_")}
 
 
 def test_links_for_people_lead_to_the_public_address_unless_said_otherwise() -> None:

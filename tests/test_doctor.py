@@ -396,6 +396,21 @@ def test_the_command_as_json(alone: CliRunner, tmp_path: Path) -> None:
     assert told["problems"] == sum(finding["state"] == "problem" for finding in told["findings"])
 
 
+def test_the_engine_it_starts_for_itself_says_nothing_and_touches_nothing(
+    alone: CliRunner, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    """What waits in the spool belongs to the engine that serves, and stdout to the findings."""
+    (tmp_path / "small.yaml").write_text(FLOW, "utf-8")
+    spool = tmp_path / "spool"
+    monkeypatch.setenv("FLOWENGINE_PUBLIC_URL", f"https://{HOST}")
+    monkeypatch.setenv("TWILIO_AUTH_TOKEN", TOKEN)
+    monkeypatch.setenv("FLOWENGINE_SPOOL", str(spool))
+    result = alone.invoke(main, ["doctor", "--flows", "small.yaml", "--offline", "--json"])
+    areas = {finding["area"]: finding["state"] for finding in json.loads(result.stdout)["findings"]}
+    assert areas["signature"] == "ok"
+    assert [file.name for file in tmp_path.iterdir()] == ["small.yaml"]
+
+
 def test_a_folder_without_flows_and_two_that_clash(alone: CliRunner, tmp_path: Path) -> None:
     assert "no .yaml file" in alone.invoke(main, ["doctor", "--flows", str(tmp_path), "--offline"]).output
     for name in ("one", "two"):

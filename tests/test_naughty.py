@@ -22,7 +22,7 @@ from flowengine.carriers.twilio.tokens import StreamTokens
 from flowengine.carriers.twilio.twiml import SAY_LIMIT, render, spoken
 from flowengine.cli.common import log_to_stderr
 from flowengine.desk.webhooks import Webhooks
-from flowengine.flow.fill import LONGEST_VALUE, fill, tidy
+from flowengine.flow.fill import LONGEST_VALUE, at_a_glance, fill, tidy
 from flowengine.runtime.ports import Parcel
 from tests.call.story import ROOT, Story
 from tests.naughty import HUGE, KINDS, LONE, NAUGHTY, SAMPLE, as_page_text, name_of, wrong
@@ -78,7 +78,7 @@ def test_the_card_holds_them_as_text() -> None:
         story = told(text)
         shown = json.loads(json.dumps(card(story.flow, story.call, story.call.handoff or story.call.past[-1])))
         values = {field["name"]: field["value"] for field in shown["fields"]}
-        name, reason = tidy(kept(text)) or "the caller", tidy(kept(text)) or "no reason given"
+        name, reason = at_a_glance(kept(text)) or "the caller", at_a_glance(kept(text)) or "no reason given"
         as_said = shown["summary"] == kept(text) and values["suggested_next_step"] == (kept(text) or "not given")
         return as_said and shown["headline"] == f"{name}: {reason}" and CARD.is_valid(shown)
 

@@ -249,6 +249,16 @@ async def test_what_a_caller_said_is_text_on_the_page() -> None:
         await browser.close()
 
 
+async def test_without_a_secret_it_says_what_is_missing(screen_pop: tuple[list[str | Path], Path]) -> None:
+    command, folder = screen_pop
+    process = await asyncio.create_subprocess_exec(
+        *command, cwd=folder, env={**os.environ, "WEBHOOK_SECRET": " "}, stderr=asyncio.subprocess.PIPE
+    )
+    _, said = await process.communicate()
+    assert process.returncode == 1
+    assert b"Set WEBHOOK_SECRET" in said
+
+
 def test_the_lock_file_pins_by_hash_and_names_no_registry() -> None:
     lock = json.loads((SCREEN / "package-lock.json").read_text("utf-8"))
     packages = {name: package for name, package in lock["packages"].items() if name}

@@ -20,7 +20,7 @@ SECRETS = {
 }  # fmt: skip
 SHOWN = {
     "public_url", "desk_url", "flows", "log_level", "twilio_account_sid", "twilio_api_url", "voice_agent_url",
-    "streaming_url", "streaming_model", "private_webhooks", "mail_from",
+    "streaming_url", "streaming_model", "private_webhooks", "mail_from", "spool",
 }  # fmt: skip
 
 

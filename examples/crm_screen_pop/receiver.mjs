@@ -23,7 +23,12 @@ const PAGES = {
 };
 
 // With two secrets, while one replaces the other, either will do.
-const webhooks = process.env.WEBHOOK_SECRET.trim().split(/\s+/).map((secret) => new Webhook(secret));
+const secrets = (process.env.WEBHOOK_SECRET ?? "").split(/\s+/).filter(Boolean);
+if (!secrets.length) {
+  console.error("Set WEBHOOK_SECRET to the whsec_… that flowengine signs with (see README.md).");
+  process.exit(1);
+}
+const webhooks = secrets.map((secret) => new Webhook(secret));
 const seen = new Set();
 const viewers = new Set();
 let newest = "";

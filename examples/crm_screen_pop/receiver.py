@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import sys
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
@@ -106,8 +107,10 @@ def application(secrets: list[str]) -> Starlette:
 
 
 if __name__ == "__main__":
+    if not (secrets := os.environ.get("WEBHOOK_SECRET", "").split()):
+        sys.exit("Set WEBHOOK_SECRET to the whsec_… that flowengine signs with (see README.md).")
     uvicorn.run(
-        application(os.environ["WEBHOOK_SECRET"].split()),
+        application(secrets),
         host=os.environ.get("HOST", "127.0.0.1"),
         port=int(os.environ.get("PORT", "8100")),
         log_level="warning",

@@ -104,6 +104,8 @@ class Handler(BaseHTTPRequestHandler):
 
 
 if __name__ == "__main__":
+    if not (secrets := os.environ.get("WEBHOOK_SECRET", "").split()):
+        sys.exit("Set WEBHOOK_SECRET to the whsec_… that flowengine signs with (see README.md).")
     sheet = Sheet(Path(sys.argv[1] if len(sys.argv) > 1 else "calls.csv"))
     where = os.environ.get("HOST", "127.0.0.1"), int(os.environ.get("PORT", "8200"))
-    Receiver(where, sheet, os.environ["WEBHOOK_SECRET"].split()).serve_forever()
+    Receiver(where, sheet, secrets).serve_forever()

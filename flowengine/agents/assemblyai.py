@@ -162,11 +162,12 @@ class Conversation:
     # ---- what the service says ---------------------------------------------------------------------------------------
 
     def _take(self, message: p.Message) -> None:
+        if isinstance(message, p.ReplyAudio):
+            self._reply_audio(message)
+            return
         listener = self._listener
         at = listener.call_seconds()
         match message:
-            case p.ReplyAudio():
-                self._reply_audio(message)
             case p.Ready():
                 self._begin(message)
             case p.ReplyBegan(reply):

@@ -8,7 +8,8 @@ from collections.abc import Callable
 import structlog
 
 from flowengine.agents import protocol as p
-from flowengine.runtime.sockets import ClientSocket, ConnectFailed, connect
+from flowengine.runtime.ports import MediaSocket
+from flowengine.runtime.sockets import ConnectFailed, connect
 from flowengine.settings import Settings
 
 log = structlog.get_logger("flowengine.agents")
@@ -31,7 +32,7 @@ class Link:
 
     def __init__(self, settings: Settings, first: str, receive: Callable[[p.Message], None]) -> None:
         self._settings, self._first, self._receive = settings, first, receive
-        self._socket: ClientSocket | None = None
+        self._socket: MediaSocket | None = None
         self._runner: asyncio.Task[None] | None = None
         self._closer: asyncio.Task[None] | None = None
         self._ready: asyncio.Future[str] = asyncio.get_running_loop().create_future()  # the session's id
@@ -65,7 +66,7 @@ class Link:
     async def _ready_or_over(self) -> None:
         await asyncio.wait((self._ready, self.over), return_when=asyncio.FIRST_COMPLETED)
 
-    async def _run(self, socket: ClientSocket) -> None:
+    async def _run(self, socket: MediaSocket) -> None:
         try:
             await socket.run(self._take)
         except Exception as mistake:  # of ours, in a listener: the session is over as if it had dropped
@@ -78,6 +79,8 @@ class Link:
             return
         message = p.decode(raw)
         match message:
+            case p.ReplyAudio():
+                pass  # first, because it comes 25 times a second
             case p.Ready(session) if not self._ready.done():
                 self._ready.set_result(session)
             case p.Ended():

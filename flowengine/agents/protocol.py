@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
+
 from flowengine.call.commands import AgentTool, StartAgent
 
 TOOL_SECONDS = 120  # how long the service waits for a tool's result; the service's own default (1.6)
@@ -113,10 +115,11 @@ class ReplyBegan:
     reply: str
 
 
-@dataclass(frozen=True, slots=True)
-class ReplyAudio:
-    reply: str  # "" where the service does not say
-    audio: bytes  # mu-law 8 kHz, any length
+class ReplyAudio(msgspec.Struct, tag_field="type", tag="reply.audio", frozen=True, gc=False):
+    """As it comes: it is read 25 times a second and call."""
+
+    reply: str = msgspec.field(name="reply_id")  # "" where the service does not say
+    audio: bytes = msgspec.field(name="data")  # mu-law 8 kHz, any length; msgspec reads base64
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,40 +185,76 @@ Message = (
 _UNKNOWN = Unknown()
 
 
+class _Event(msgspec.Struct, gc=False):
+    """The fields of all messages that mean something to us; what else a message holds is not even read. Each may be
+    missing, and of a type that no document has: the readers look."""
+
+    type: str
+    reply_id: Any = None
+    data: Any = None
+    text: Any = None
+    status: Any = None
+    interrupted: Any = None
+    session_id: Any = None
+    config: Any = None
+    expires_at: Any = None
+    code: Any = None
+    call_id: Any = None
+    name: Any = None
+    arguments: Any = None
+
+
+_decode_audio = msgspec.json.Decoder(ReplyAudio).decode
+_decode_any = msgspec.json.Decoder(_Event).decode
+
+
 def decode(raw: str | bytes) -> Message:
     """Any message of the service; never raises."""
     try:
-        event = json.loads(raw)
-        reader = _READERS.get(event["type"])
+        return _decode_audio(raw)
+    except (msgspec.MsgspecError, ValueError, RecursionError):
+        return _decode_other(raw)
+
+
+def _decode_other(raw: str | bytes) -> Message:
+    try:
+        event = _decode_any(raw)
+        reader = _READERS.get(event.type)
         return reader(event) if reader else _UNKNOWN
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (msgspec.MsgspecError, ValueError, TypeError, RecursionError):
         return _UNKNOWN
 
 
-def _ready(event: dict[str, Any]) -> Message:
-    config = event.get("config")
-    tools = config.get("tools") if isinstance(config, dict) else None
+def _ready(event: _Event) -> Message:
+    if not isinstance(event.session_id, str):
+        return _UNKNOWN
+    tools = event.config.get("tools") if isinstance(event.config, dict) else None
     own = frozenset(str(tool.get("name")) for tool in tools or () if isinstance(tool, dict) and tool.get("http"))
-    expires = event.get("expires_at")
-    return Ready(str(event["session_id"]), expires if isinstance(expires, int | float) else None, own)
+    return Ready(event.session_id, event.expires_at if isinstance(event.expires_at, int | float) else None, own)
 
 
-def _complaint(event: dict[str, Any]) -> Message:
-    code = str(event.get("code", "")).lower()
+def _complaint(event: _Event) -> Message:
+    code = str(event.code or "").lower()
     return Complaint(code if re.fullmatch(r"[a-z0-9_]{1,40}", code) else "unknown")  # it is logged: no free text
 
 
-def _plain_error(event: dict[str, Any]) -> Message:
+def _plain_error(event: _Event) -> Message:
     """`error` is in no document, but official examples treat it as fatal (1.4)."""
     return Complaint("error")
 
 
-def _reply_done(event: dict[str, Any]) -> Message:
-    return ReplyDone(_text(event, "reply_id"), event.get("status") == "interrupted")
+def _reply_audio(event: _Event) -> Message:
+    return ReplyAudio(_text(event.reply_id), binascii.a2b_base64(event.data))
 
 
-def _tool_wanted(event: dict[str, Any]) -> Message:
-    return ToolWanted(str(event["call_id"]), str(event["name"]), _arguments(event.get("arguments")))
+def _reply_done(event: _Event) -> Message:
+    return ReplyDone(_text(event.reply_id), event.status == "interrupted")
+
+
+def _tool_wanted(event: _Event) -> Message:
+    if event.call_id is None or event.name is None:
+        return _UNKNOWN
+    return ToolWanted(str(event.call_id), str(event.name), _arguments(event.arguments))
 
 
 def _arguments(value: object) -> Mapping[str, object]:
@@ -228,25 +267,24 @@ def _arguments(value: object) -> Mapping[str, object]:
     return value if isinstance(value, dict) else {}
 
 
-def _text(event: dict[str, Any], key: str) -> str:
-    value = event.get(key)
+def _text(value: object) -> str:
     return value if isinstance(value, str) else ""
 
 
-_READERS: dict[str, Callable[[dict[str, Any]], Message]] = {
+_READERS: dict[str, Callable[[_Event], Message]] = {
     "session.ready": _ready,
     "session.updated": lambda event: Updated(),
     "session.ended": lambda event: Ended(),
     "session.error": _complaint,
     "error": _plain_error,
-    "reply.started": lambda event: ReplyBegan(_text(event, "reply_id")),
-    "reply.audio": lambda event: ReplyAudio(_text(event, "reply_id"), binascii.a2b_base64(event["data"])),
+    "reply.started": lambda event: ReplyBegan(_text(event.reply_id)),
+    "reply.audio": _reply_audio,
     "reply.done": _reply_done,
     "input.speech.started": lambda event: SpeechBegan(),
     "input.speech.stopped": lambda event: SpeechOver(),
-    "transcript.user.delta": lambda event: CallerPartial(_text(event, "text")),
-    "transcript.user": lambda event: CallerFinal(_text(event, "text")),
-    "transcript.agent": lambda event: AgentFinal(_text(event, "text"), event.get("interrupted") is True),
+    "transcript.user.delta": lambda event: CallerPartial(_text(event.text)),
+    "transcript.user": lambda event: CallerFinal(_text(event.text)),
+    "transcript.agent": lambda event: AgentFinal(_text(event.text), event.interrupted is True),
     "tool.call": _tool_wanted,
 }
 

@@ -22,7 +22,7 @@ from flowengine.call.commands import (
 from flowengine.call.giving_up import CALLER_GONE, TAKEN
 from flowengine.call.ringing import NO_KEY
 from flowengine.call.saying import Step, together, transfer, voice
-from flowengine.call.staff_wording import ASK_WHY, NOTE, PRESS_ONE, PRESS_ONE_OR_TWO, THANK_YOU
+from flowengine.call.staff_wording import ASK_WHY, CONNECTING, NOTE, PRESS_ONE, PRESS_ONE_OR_TWO, THANK_YOU
 from flowengine.call.state import Attempt, Call, Phase, attempt_on, open_attempts, running, with_attempt
 from flowengine.call.wording import ours
 from flowengine.flow import abilities
@@ -32,6 +32,7 @@ from flowengine.flow.model import Accept, Briefing, Flow, Transfer
 BRIEFING_SECONDS = 15.0  # beyond `accept_within`, for the briefing itself
 WHY_SECONDS = 6.0  # for a key that says why
 TONE_SECONDS = 30.0  # for a machine to finish its greeting
+MOVED_SECONDS = 3.0  # until somebody whom an order moves is told once more that they are being connected
 
 ON_PAGE = "on the page"
 MOST_WHY = 80  # characters of a reason written on the page
@@ -42,7 +43,7 @@ def picked_up(flow: Flow, call: Call, event: e.LegAnswered) -> Step:
     """What the person hears, if the call still wants anybody."""
     attempt = attempt_on(call, event.leg)
     if attempt is None or call.handoff is None or attempt.outcome is not None or call.phase != Phase.RINGING:
-        return _too_late(call, attempt, event.request)
+        return _too_late(flow, call, attempt, event.request)
     stop = (StopTimer(f"ring:{event.leg}"),)
     call = with_attempt(call, event.leg, answered=call.at if attempt.answered is None else attempt.answered)
     settings = transfer(flow, attempt.target.department)
@@ -56,7 +57,7 @@ def picked_up(flow: Flow, call: Call, event: e.LegAnswered) -> Step:
     return together(asked, lambda c: ringing.show(flow, c, running(c).status))
 
 
-def _too_late(call: Call, attempt: Attempt | None, request: str) -> Step:
+def _too_late(flow: Flow, call: Call, attempt: Attempt | None, request: str) -> Step:
     """Asked again by who has won already: the same answer; everybody else hears why not."""
     if (
         attempt
@@ -65,7 +66,10 @@ def _too_late(call: Call, attempt: Attempt | None, request: str) -> Step:
         and call.phase in (Phase.BRIDGING, Phase.CONNECTED)
     ):
         if attempt.evidence == ON_PAGE:  # an order moves them; entering by two ways would end the room between them
-            return call, (Answer(request, AwaitTone(attempt.leg, TONE_SECONDS)),)
+            language = language_of(flow, attempt)
+            return call, (
+                Answer(request, BriefStaff(attempt.leg, ours(CONNECTING, language), MOVED_SECONDS, language)),
+            )
         return call, bridging.enters(attempt, call.handoff.room, request)
     return call, (Answer(request, HangUp(CALLER_GONE if call.phase == Phase.ENDED else TAKEN)),)
 
@@ -109,7 +113,7 @@ def pressed(flow: Flow, call: Call, event: e.StaffPressed) -> Step:
     """One takes the call, two declines; any other key is asked about once; none in time is no."""
     attempt = attempt_on(call, event.leg)
     if attempt is None or call.handoff is None or attempt.outcome is not None or call.phase != Phase.RINGING:
-        return _pressed_too_late(call, attempt, event)
+        return _pressed_too_late(flow, call, attempt, event)
     call = with_attempt(call, event.leg, answered=call.at if attempt.answered is None else attempt.answered)
     match event.key:
         case "1":
@@ -121,12 +125,12 @@ def pressed(flow: Flow, call: Call, event: e.StaffPressed) -> Step:
     return _means_nothing(flow, call, attempt, event)
 
 
-def _pressed_too_late(call: Call, attempt: Attempt | None, event: e.StaffPressed) -> Step:
+def _pressed_too_late(flow: Flow, call: Call, attempt: Attempt | None, event: e.StaffPressed) -> Step:
     if not event.request:
         return call, ()
     won = attempt is not None and call.handoff is not None and call.handoff.winner == attempt.leg  # on the page
     if event.key == "1" or won or call.phase == Phase.ENDED:
-        return _too_late(call, attempt, event.request)
+        return _too_late(flow, call, attempt, event.request)
     return call, (Answer(event.request, HangUp()),)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 
 from flowengine.call import (
@@ -46,6 +46,7 @@ from flowengine.call.state import (
     Phase,
     Quiet,
     Turn,
+    handoffs,
     open_attempts,
     running,
 )
@@ -258,6 +259,9 @@ def restarted(flow: Flow, call: Call, event: e.EngineRestarted) -> Step:
     if call.phase == Phase.CONFIRMING and call.handoff is not None:
         timers.append(StartTimer("confirm", transfer(flow, call.handoff.department).card_confirmed_within))
     timers += [_leg_timer(flow, a) for a in open_attempts(call)]
+    timers += [StartTimer(f"released:{leg}", answering.TONE_SECONDS) for leg in _let_go(call)]
+    if call.phase in leaving.OUT_OF_SIGHT:
+        timers.append(StartTimer("watch", leaving.WATCH_SECONDS))
     if call.held is not None:
         timers.append(StartTimer("only_if", handoff.ASKING_SECONDS))
     if call.phase == Phase.BRIDGING:
@@ -267,6 +271,13 @@ def restarted(flow: Flow, call: Call, event: e.EngineRestarted) -> Step:
     if call.caller_at in ("stream", "room", "lost") and isinstance(call.heading, HangUp | RecordCaller):
         timers.append(StartTimer("move", leaving.MOVE_AGAIN))
     return call, (CheckCaller(call.ref), *timers, *_call_timers(flow))
+
+
+def _let_go(call: Call) -> Iterator[str]:
+    """Legs that were let go and live on as far as we know: the order may have been lost with the process."""
+    for attempt in (attempt for hand in handoffs(call) for attempt in hand.attempts):
+        if attempt.outcome not in (None, "accepted") and attempt.ref and not attempt.over:
+            yield attempt.leg
 
 
 def _leg_timer(flow: Flow, attempt: Attempt) -> StartTimer:

@@ -14,7 +14,7 @@ from flowengine.call import recorded
 from flowengine.call.staff_wording import NO_REASON, THE_CALLER
 from flowengine.call.state import Call, Handoff
 from flowengine.call.wording import ours
-from flowengine.flow.fill import fill, fill_card
+from flowengine.flow.fill import at_a_glance, fill, fill_card, names_in, tidy
 from flowengine.flow.hours import (
     callback_time_words,
     closed_because,
@@ -157,7 +157,7 @@ def _fields(flow: Flow, call: Call, handoff: Handoff) -> Iterator[Mapping[str, o
         "suggested_next_step": handoff.next_step,
         "callback_number": call.fields.get("callback_number") or call.caller,
     }
-    for name in flow.card.fields:
+    for name in dict.fromkeys((*_not_in_the_headline(flow, call), *flow.card.fields)):
         value = special.get(name, call.fields.get(name, ""))
         yield {
             "name": name,
@@ -165,6 +165,14 @@ def _fields(flow: Flow, call: Call, handoff: Handoff) -> Iterator[Mapping[str, o
             "value": value or "not given",
             "private": name in private,
         }
+
+
+def _not_in_the_headline(flow: Flow, call: Call) -> Iterator[str]:
+    """What the headline could only begin to say: the fields have all of it."""
+    for name in names_in(flow.card.headline):
+        value = call.fields.get(name, "")
+        if at_a_glance(value) != tidy(value):
+            yield name
 
 
 def _status_text(flow: Flow, handoff: Handoff) -> str:
@@ -199,7 +207,7 @@ def briefing(flow: Flow, call: Call, handoff: Handoff, language: str = "English"
     left = max(LEAST_WORDS, BRIEFING_WORDS - len(flow.office.name.split()))
     while len(headline) > left or (len(headline) > LEAST_WORDS and headline[-1].casefold() in _NO_END):
         headline.pop()
-    return fill(f"{flow.office.name}. {' '.join(headline).rstrip('.,;:')}.", {})
+    return fill(f"{flow.office.name}. {' '.join(headline).rstrip('.,;:…')}.", {})
 
 
 def _headline(known: Mapping[str, str], language: str) -> str:

@@ -119,12 +119,14 @@ class ReferCaller:
 @dataclass(frozen=True, slots=True)
 class DialNumber:
     """A cold dial: the caller is connected to `address`, which rings for
-    `ring_seconds`. `caller_id` is the number shown.
+    `ring_seconds`. `caller_id` is the number shown; `leg` is who is dialled, so that what they say is transcribed as
+    theirs.
     """
 
     address: str
     ring_seconds: float
     caller_id: str
+    leg: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,7 +153,7 @@ class CallerMoveFailed:
 @dataclass(frozen=True, slots=True)
 class KeyPressed:
     at: float
-    key: str  # 0-9, * or #
+    key: str  # 0-9, * or #; "" for one that means nothing here and may be a digit of a number (redaction.py)
 
 
 # ---- what is said --------------------------------------------------------------------------------------------------
@@ -192,6 +192,13 @@ class AgentSaid:
     at: float
     text: str
     interrupted: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class CallerUnheard:
+    """What the caller says to a person reaches us no longer: they have hung up, or only the line to us broke."""
+
+    at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -452,10 +459,12 @@ class CardShown:
 
 @dataclass(frozen=True, slots=True)
 class CardConfirmed:
-    """Somebody has the card: its page was opened, or a webhook answered 2xx."""
+    """Somebody has the card: its page was opened, or a webhook answered 2xx. A webhook may do so hours later, so news
+    of another `handoff` than the one that goes on says nothing ("": a journal that is older than this field)."""
 
     at: float
     how: Literal["page", "webhook"]
+    handoff: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -549,6 +558,7 @@ Event = (
     | CallerSaid
     | SpeechGauged
     | AgentSaid
+    | CallerUnheard
     | StaffSaid
     | TranscriptGap
     | AgentReady

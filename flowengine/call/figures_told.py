@@ -42,33 +42,33 @@ def _percent(share: float) -> str:
 
 
 def basis(found: Value) -> str:
-    """What it was computed from: `6 of 48`, `median of 31; nine in ten within 52 s`, and what is not known."""
-    if found.of == 0:
-        said = ""
-    elif found.p90 is not None:
-        said = f"median of {found.of}; nine in ten within {seconds(found.p90)}"
-    elif FIGURES[found.figure].kind == "count":
-        said = f"{found.over:.0f} for {found.of}"
-    else:
-        said = f"{found.over:.0f} of {found.of}"
+    """What it was computed from: `6 of 48`, `half of 3 took no longer, nine in ten at most 52 s`; what is missing."""
     left = f"{found.left_out} not known" if found.left_out else ""
-    return "; ".join(filter(None, (said, left)))
+    return "; ".join(filter(None, (_basis(found) if found.of else "", left)))
+
+
+def _basis(found: Value) -> str:
+    if found.p90 is None:
+        return f"{found.over:.0f} {'for' if FIGURES[found.figure].kind == 'count' else 'of'} {found.of}"
+    if found.of == 1:
+        return "only one"
+    return f"half of {found.of} took no longer, nine in ten at most {seconds(found.p90)}"
 
 
 def measured(found: Summary) -> str:
     """How much of the period the figures speak of."""
     if found.measured == found.calls:
-        return f"{_counted(found.calls, 'call')}, {_counted(found.handovers, 'hand-over')}"
+        return f"{counted(found.calls, 'call')}, {counted(found.handovers, 'hand-over')}"
     return (
-        f"{_counted(found.calls, 'call')}; {found.measured} of them could be measured, "
-        f"with {_counted(found.handovers, 'hand-over')}"
+        f"{counted(found.calls, 'call')}; {found.measured} of them could be measured, "
+        f"with {counted(found.handovers, 'hand-over')}"
     )
 
 
 def remarks(found: Summary) -> Iterator[str]:
     """What a reader must know before trusting a figure."""
     if found.connected:
-        met = _counted(found.connected, "connected hand-over")
+        met = counted(found.connected, "connected hand-over")
         yield f"Staff said of {found.judged} of {met} whether a person was needed."
     if found.measured < found.calls:
         yield "The journals of the other calls are emptied by retention, or were written by another version."
@@ -79,8 +79,9 @@ def remarks(found: Summary) -> Iterator[str]:
 def alert(found: Value, limit: float) -> str:
     """A limit that is passed, in one sentence."""
     figure = FIGURES[found.figure]
-    half = "half of them are over " if figure.kind == "duration" else ""
-    return f"{figure.label}: {half}{value(found)} in the last 7 days; the limit is {limit_words(found.figure, limit)}."
+    said = f"half of them take {value(found)} or more" if found.p90 is not None else f"{value(found)} ({basis(found)})"
+    when = "in the 7 days before the last 7" if found.figure == "first_call_resolved" else "in the last 7 days"
+    return f"{figure.label}: {said} {when}; the limit is {limit_words(found.figure, limit)}."
 
 
 def limit_words(figure: str, limit: float) -> str:
@@ -88,7 +89,8 @@ def limit_words(figure: str, limit: float) -> str:
     return seconds(limit) if FIGURES[figure].kind == "duration" else spelling.limit(figure, limit)
 
 
-def _counted(number: int, noun: str) -> str:
+def counted(number: int, noun: str) -> str:
+    """`1 call`, `2 calls`."""
     return f"{number} {noun}{'' if number == 1 else 's'}"
 
 

@@ -32,6 +32,9 @@ from flowengine.flow.model import Flow, Method
 
 MOVE_AGAIN = 3.0  # seconds until an order to move the caller is given again
 MOST_MOVES = 5
+WATCH_SECONDS = 30.0  # between two looks after a caller who is not on a stream of ours
+UNHEARD_SECONDS = 2.0  # for the carrier's word, once a caller who talks with a person is heard no longer
+OUT_OF_SIGHT = (Phase.CONNECTED, Phase.AWAY, Phase.RECORDING, Phase.CLOSING)
 
 
 def move_failed(flow: Flow, call: Call, event: e.CallerMoveFailed) -> Step:
@@ -74,6 +77,24 @@ def fetched_back(call: Call) -> Step:
     if isinstance(call.heading, HangUp | RecordCaller):
         return moved(call, call.heading)
     return fetched(call)
+
+
+def watched(before: Call, call: Call) -> tuple[Command, ...]:
+    """Whoever talks with others, or hears the last of us, is looked after now and then: the word that they have gone
+    may be lost, and nothing else would end such a call, or free a person who is left alone in the room."""
+    begins = call.phase in OUT_OF_SIGHT and before.phase not in OUT_OF_SIGHT
+    return (StartTimer("watch", WATCH_SECONDS),) if begins else ()
+
+
+def asked_after(call: Call) -> Step:
+    if call.phase not in OUT_OF_SIGHT:
+        return call, ()
+    return call, (CheckCaller(call.ref), StartTimer("watch", WATCH_SECONDS))
+
+
+def unheard(flow: Flow, call: Call, event: e.CallerUnheard) -> Step:
+    """The carrier says within moments why; if not, it is asked."""
+    return call, (StartTimer("watch", UNHEARD_SECONDS),) if call.phase in OUT_OF_SIGHT else ()
 
 
 def hung_up(flow: Flow, call: Call, event: e.Event) -> Step:

@@ -24,6 +24,8 @@ from flowengine.call.state import (
 )
 from flowengine.flow.model import Flow
 
+MOST_ENDED_AGAIN = 5  # orders to end one leg after the first
+
 
 def leg_created(flow: Flow, call: Call, event: e.LegCreated | e.LegRinging) -> Step:
     """The carrier named a leg; if it is wanted no longer, it is ended now that it can be."""
@@ -58,13 +60,15 @@ def leg_ended(flow: Flow, call: Call, event: e.LegEnded) -> Step:
             event.evidence,
         )
     if call.handoff and call.handoff.winner == event.leg:
-        if call.phase == Phase.BRIDGING:
-            keyless = bridging.accepts_without_key(flow, call, event.leg)
-            outcome = "declined" if keyless else "failed"  # whoever pressed nothing has accepted nothing
-            return bridging.failed(flow, call, event.evidence or "left before the caller came", outcome)
-        if call.phase == Phase.CONNECTED:
-            return parting.staff_left(flow, call)
+        return _winner_left(flow, call, event.leg, event.evidence)
     return call, ()
+
+
+def _winner_left(flow: Flow, call: Call, leg: str, evidence: str = "") -> Step:
+    if call.phase == Phase.BRIDGING:
+        outcome = "declined" if bridging.accepts_without_key(flow, call, leg) else "failed"  # no key: nothing accepted
+        return bridging.failed(flow, call, evidence or "left before the caller came", outcome)
+    return parting.staff_left(flow, call) if call.phase == Phase.CONNECTED else (call, ())
 
 
 def _why_ended(answered: bool, machine: bool, outcome: str) -> str:
@@ -79,9 +83,11 @@ def joined_room(flow: Flow, call: Call, event: e.JoinedRoom) -> Step:
 
 
 def still_there(call: Call, leg: str) -> Step:
-    """Somebody was released by words and has not gone: the order was lost, or they entered a room all the same."""
+    """Somebody was let go and has not gone: the order was lost, or they entered a room all the same."""
     attempt = attempt_on(call, leg)
-    return call, (CancelLeg(leg, attempt.ref),) if attempt and attempt.ref and not attempt.over else ()
+    if attempt is None or attempt.over or not attempt.ref or attempt.ended_again >= MOST_ENDED_AGAIN:
+        return call, ()
+    return with_attempt(call, leg, ended_again=attempt.ended_again + 1), (CancelLeg(leg, attempt.ref),)
 
 
 def timer_after_the_end(call: Call, event: e.TimerFired) -> Step:
@@ -95,7 +101,7 @@ def left_room(flow: Flow, call: Call, event: e.LeftRoom) -> Step:
         return call, ()
     if event.leg == call.caller_leg:
         return with_handoff(call, caller_in=False), (CheckCaller(call.ref),)
-    return parting.staff_left(flow, call) if call.phase == Phase.CONNECTED else (call, ())
+    return _winner_left(flow, call, event.leg) if event.leg == call.handoff.winner else (call, ())
 
 
 def caller_left_room(flow: Flow, call: Call, event: e.CallerLeftRoom) -> Step:
@@ -132,7 +138,7 @@ def card_shown(flow: Flow, call: Call, event: e.CardShown) -> Step:
 
 
 def card_confirmed(flow: Flow, call: Call, event: e.CardConfirmed) -> Step:
-    if call.handoff is None:
+    if call.handoff is None or event.handoff not in ("", call.handoff.id):
         return call, ()
     call = with_handoff(call, confirmed=True)
     return letting_go.release(flow, call) if call.phase == Phase.CONFIRMING else (call, ())

@@ -20,7 +20,6 @@ from flowengine.call.saying import Step, moved, sent, together, transfer
 from flowengine.call.state import (
     Attempt,
     Call,
-    Handoff,
     Phase,
     Target,
     running,
@@ -46,14 +45,14 @@ def release(flow: Flow, call: Call) -> Step:
     call = with_handoff(
         call, stages=handoff.stages[1:], attempts=attempts, winner=leg, first_ring_at=handoff.first_ring_at or call.at
     )
-    call, commands = moved(call, _way_out(flow, call, target, handoff))
+    call, commands = moved(call, _way_out(flow, call, target, leg))
     return together((call, (*commands, StopTimer("confirm"), LetAgentHear(False))), lambda c: show(flow, c, "ringing"))
 
 
-def _way_out(flow: Flow, call: Call, target: Target, handoff: Handoff) -> ReferCaller | DialNumber:
-    if handoff.method == Method.REFER:
-        return ReferCaller(target.address, handoff.id)
-    return DialNumber(target.address, transfer(flow, target.department).ring_for, call.dialled)
+def _way_out(flow: Flow, call: Call, target: Target, leg: str) -> ReferCaller | DialNumber:
+    if running(call).method == Method.REFER:
+        return ReferCaller(target.address, running(call).id)
+    return DialNumber(target.address, transfer(flow, target.department).ring_for, call.dialled, leg)
 
 
 def left_us(flow: Flow, call: Call, request: str, outcome: str) -> Step:

@@ -33,6 +33,7 @@ from flowengine.call import (
 from flowengine.call import events as e
 from flowengine.call.commands import (
     Answer,
+    CancelLeg,
     Command,
     ConnectCaller,
     EndAgent,
@@ -47,7 +48,7 @@ from flowengine.flow.model import Flow
 
 Handler = Callable[[Flow, Call, Any], Step]
 
-RELEASED_SECONDS = 6.0  # beyond the words by which somebody is released, before their leg is ended
+RELEASED_SECONDS = 6.0  # beyond the words by which somebody is released, before their leg is ended once more
 RULE_AGAIN = 4.0  # seconds after which a timed rule is looked at again while the caller is being handed over
 WITH_US = (Phase.ASKING, Phase.ANNOUNCING, Phase.CONFIRMING, Phase.RINGING, Phase.BRIDGING, Phase.RETURNING)
 
@@ -66,15 +67,22 @@ def step(flow: Flow, call: Call, event: e.Event) -> Step:
     if request and not any(isinstance(c, Answer) and c.request == request for c in commands):
         commands = (*commands, Answer(request, HangUp()))
     call, delivered = telling.told(flow, earlier, call, commands)
-    return call, (*commands, *_awaited(before, call), *_let_go(commands), *delivered)
+    return call, (*commands, *_follows(before, call, commands), *delivered)
+
+
+def _follows(before: Call, call: Call, commands: tuple[Command, ...]) -> tuple[Command, ...]:
+    """The looks after people that every step brings with it, whatever it was."""
+    return *_awaited(before, call), *leaving.watched(before, call), *_let_go(commands)
 
 
 def _let_go(commands: tuple[Command, ...]) -> Iterator[Command]:
-    """Whoever is released by words is ended after them, should the order or the words be lost."""
+    """Whoever is let go is ended again a little later, after the words they hear: an order may be lost."""
     for command in commands:
-        if isinstance(command, MoveStaff) and isinstance(command.document, HangUp):
-            spoken = len(command.document.say) / arrivals.LETTERS_A_SECOND
-            yield StartTimer(f"released:{command.leg}", RELEASED_SECONDS + spoken)
+        match command:
+            case MoveStaff(leg, _, HangUp(say)):
+                yield StartTimer(f"released:{leg}", RELEASED_SECONDS + len(say) / arrivals.LETTERS_A_SECOND)
+            case CancelLeg(leg, ref) if ref:
+                yield StartTimer(f"released:{leg}", RELEASED_SECONDS)
 
 
 def _listened(call: Call, event: e.Event) -> Call:
@@ -102,6 +110,11 @@ def _awaited(before: Call, call: Call) -> tuple[Command, ...]:
 def rescue(call: Call) -> Step:
     """After a mistake of ours: phones stop ringing and the caller can at least leave a message. Who talks with a
     person goes on talking."""
+    rescued, commands = _rescued(call)
+    return rescued, (*commands, *_follows(call, rescued, commands))
+
+
+def _rescued(call: Call) -> Step:
     if call.phase in (Phase.CONNECTED, Phase.AWAY, Phase.ENDED):
         return call, ()
     call, released = _nobody_is_waited_for(call) if call.handoff else (call, ())
@@ -149,6 +162,8 @@ def timer_fired(flow: Flow, call: Call, event: e.TimerFired) -> Step:
             return leaving.move_again(flow, call, event)
         case "arrive":
             return arrivals.never_arrived(flow, call)
+        case "watch":
+            return leaving.asked_after(call)
         case "back" if call.caller_at == "lost":
             return leaving.fetched_back(call)
         case "goodbye" if call.phase == Phase.CONNECTED:
@@ -229,6 +244,7 @@ ANYWHERE: dict[type, Handler] = {
     e.AnnouncementAsked: legs.announcement_asked,
     e.CallerSaid: listening.caller_said,
     e.AgentSaid: listening.agent_said,
+    e.CallerUnheard: leaving.unheard,
     e.StaffSaid: listening.staff_said,
     e.AgentReady: agent.agent_ready,
     e.AgentFailed: agent.agent_failed,
@@ -261,5 +277,5 @@ ANYWHERE: dict[type, Handler] = {
     e.RecordingGoesOn: taping.goes_on,
     e.TimerFired: timer_fired,
     e.EngineRestarted: arrivals.restarted,
-    e.EngineFailed: lambda flow, call, event: rescue(call),
+    e.EngineFailed: lambda flow, call, event: _rescued(call),
 }  # fmt: skip

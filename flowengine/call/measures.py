@@ -32,9 +32,7 @@ class HandOver:
     method: str
     outcome: str  # connected, referred, dialled, abandoned, or what followed: message, callback, …, cancelled, failed
     decided: float
-    waited: float  # from the decision to the connection, or to whatever ended the wait
     attempts: tuple[str, ...] = ()  # the outcome of each phone rung
-    first_ring: float | None = None
     connected: float | None = None
     over: float | None = None
     over_by: Leaver = ""
@@ -72,7 +70,6 @@ class CallMeasures:
     started: str  # ISO wall time
     outcome: str
     caller: str = ""  # a keyed digest, "" when withheld or not known
-    seconds: float = 0.0
     handovers: tuple[HandOver, ...] = ()
     known: bool = True
 
@@ -96,7 +93,7 @@ def measure(flow: Flow, events: Iterable[e.Event], *, key: bytes = b"") -> CallM
         if handoff.attempts or handoff.stages
     )
     return CallMeasures(
-        call.call_id, flow.key, call.now, call.outcome or "", _digest(key, flow.key, call.caller), call.at, every
+        call.call_id, flow.key, call.now, call.outcome or "", _digest(key, flow.key, call.caller), every
     )
 
 
@@ -131,19 +128,9 @@ def _handover(flow: Flow, call: Call, handoff: Handoff, then: Call, happened: Se
         method=handoff.method,
         outcome=_outcome(handoff),
         decided=handoff.decided,
-        waited=_wait_over(call, handoff) - handoff.decided,
         attempts=tuple(a.outcome or "unknown" for a in handoff.attempts),
-        first_ring=handoff.first_ring_at,
     )
     return _talked(flow, call, measured, handoff, then, happened) if ours else measured
-
-
-def _wait_over(call: Call, handoff: Handoff) -> float:
-    """When the two met, the caller was let go, or the hand-over came to nothing; of one that runs, now."""
-    if handoff.connected_at is not None:
-        let_go = handoff.first_ring_at if handoff.method != Method.CONFERENCE else None
-        return handoff.connected_at if let_go is None else let_go
-    return call.at if handoff.ended_at is None else handoff.ended_at
 
 
 def _outcome(handoff: Handoff) -> str:

@@ -102,11 +102,16 @@ def alerts(flow_limits: Mapping[str, float], found: Mapping[str, Value]) -> Mapp
 
 
 def _beyond(found: Value, limit: float) -> bool:
+    """Compared without dividing, and times to the millisecond: at the limit is within it, whatever binary fractions
+    make of it."""
     figure = FIGURES[found.figure]
     if found.value is None or found.of < ALERT_LEAST:
         return False
-    value = found.value * 100 if figure.kind == "percent" else found.value
-    return value > limit if figure.alert == "above" else value < limit
+    if figure.kind == "duration":
+        value, bound = round(found.value, 3), limit
+    else:
+        value, bound = found.over * (100 if figure.kind == "percent" else 1), limit * found.of
+    return value > bound if figure.alert == "above" else value < bound
 
 
 # ---- each figure -----------------------------------------------------------------------------------------------------

@@ -16,14 +16,18 @@ from typing import Any
 
 from flowengine.call import events as e
 from flowengine.call.birth_dates import BIRTH, birth_dates
-from flowengine.call.numerals import Number, Run, runs
-from flowengine.call.state import Call
-from flowengine.flow.model import Privacy
+from flowengine.call.identity_numbers import Span, begins_card, begins_social, cards, socials
+from flowengine.call.numerals import runs
+from flowengine.call.state import Call, Phase
+from flowengine.flow.model import Flow, KeyPressedIs, Privacy
 
-CARD, SOCIAL, OWN = "[card number]", "[social security number]", "[blacked out]"
+OWN = "[blacked out]"
+GROWING = "[number]"  # on a screen, of one that may become one of these while it is being said
 PASSES = 4
 BEGUN = 120  # characters of what the same person said just before
+TURNS = 4  # turns back in which the same person may have begun a number: "go on", says the receptionist in between
 NO_CALL = Call()
+HOLD_KEYS = frozenset("*1")  # never mind, and a message (listening.py)
 DEEPEST = 32  # levels of a tool's arguments
 
 # The events that hold what people say or write, and where. A test goes through all events: no other holds words.
@@ -39,38 +43,13 @@ WORDS: Mapping[type, tuple[str, ...]] = {
     e.StaffDecided: ("why",),
 }
 
-# Who issues a card shows in its first digits, and so does how long the number may be (ISO/IEC 7812; the ranges are
-# public: Visa, Mastercard, American Express, Discover, JCB, Diners Club, UnionPay, Maestro).
-_ISSUERS: tuple[tuple[range, int, tuple[int, ...]], ...] = (
-    (range(4, 5), 1, (13, 16, 19)),
-    (range(51, 56), 2, (16,)),
-    (range(2221, 2721), 4, (16,)),
-    (range(34, 35), 2, (15,)),
-    (range(37, 38), 2, (15,)),
-    (range(6011, 6012), 4, (16, 17, 18, 19)),
-    (range(644, 660), 3, (16, 17, 18, 19)),
-    (range(3528, 3590), 4, (16, 17, 18, 19)),
-    (range(300, 306), 3, (14, 15, 16, 17, 18, 19)),
-    (range(36, 37), 2, (14, 15, 16, 17, 18, 19)),
-    (range(38, 40), 2, (14, 15, 16, 17, 18, 19)),
-    (range(62, 63), 2, (16, 17, 18, 19)),
-    (range(50, 51), 2, (13, 14, 15, 16, 17, 18, 19)),
-    (range(56, 59), 2, (13, 14, 15, 16, 17, 18, 19)),
-    (range(63, 64), 2, (16, 17, 18, 19)),
-    (range(67, 68), 2, (16, 17, 18, 19)),
-)
-_SHORTEST, _USUAL, _LONGEST = 13, 16, 19
-
 # Not within square brackets: there it is what stands for a number that was removed.
 _SOCIAL_CUE = re.compile(r"(?<!\[)\b(?:s\.?s\.?n\b|social\b|itin\b|seguro\s+social\b)", re.IGNORECASE)
 # What was asked or said just before; a mark in it stands for a number that this turn may repeat.
 _SOCIAL_ASKED = re.compile(r"\b(?:s\.?s\.?n\b|social\b|itin\b)", re.IGNORECASE)
 _BIRTH_ASKED = re.compile(r"\b(?:d\.?o\.?b\b|born\b|birth|nacid[oa]\b|nacimiento\b|cumplea)", re.IGNORECASE)
-_DASHES = re.compile("[\u2010-\u2015\u2212]|dash|hyphen|gui[oó]n")
 
 _SPEAKERS: Mapping[type, str] = {e.CallerSaid: "caller", e.AgentSaid: "agent", e.StaffSaid: "staff"}
-
-Span = tuple[int, int, str]
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,11 +58,19 @@ class Redactor:
 
     kinds: frozenset[str] = frozenset()
     patterns: tuple[re.Pattern[str], ...] = ()
+    keys: frozenset[str] = frozenset()  # of a telephone that rules wait for; others may be digits of a number
 
     @classmethod
     def of(cls, privacy: Privacy) -> Redactor:
         """What a flow's `privacy` asks for."""
         return cls(frozenset(privacy.redact), tuple(re.compile(pattern) for pattern in privacy.redact_patterns))
+
+    @classmethod
+    def of_flow(cls, flow: Flow) -> Redactor:
+        """The same, for a call: what its keys mean is known too."""
+        conditions = (rule.condition for rule in flow.rules)
+        keys = chain.from_iterable(each.keys for each in conditions if isinstance(each, KeyPressedIs))
+        return replace(cls.of(flow.privacy), keys=frozenset(keys))
 
     def text(self, text: str, before: str = "", begun: str = "") -> str:
         """`text` with marks in place of what is taken out. `before` is what somebody else said just before: a question
@@ -100,13 +87,39 @@ class Redactor:
     def turn(self, call: Call, speaker: str, text: str) -> str:
         """What somebody says now in a call, with what was said before in mind."""
         before = next((turn.text for turn in reversed(call.turns) if turn.speaker != speaker), "")
-        last = call.turns[-1] if call.turns else None
-        return self.text(text, before, last.text[-BEGUN:] if last and last.speaker == speaker else "")
+        return self.text(text, before, _begun(call, speaker))
+
+    def partial(self, call: Call, speaker: str, text: str) -> str:
+        """The same of words that still change, for a screen: a number that is being said and may become a card's or a
+        social security number is hidden until it is known to be none."""
+        text = self.turn(call, speaker, text)
+        if not self.kinds & {"card numbers", "social security numbers"}:
+            return text
+        begun = _begun(call, speaker)
+        whole = f"{begun} {text}" if begun else text
+        start = self._growing(whole, _told(whole, call, speaker))
+        return text if start is None else f"{text[: max(0, start - len(whole) + len(text))]}{GROWING}"
+
+    def _growing(self, text: str, told: bool) -> int | None:
+        """Where a number begins at the end of a text that further digits may make one to be taken out."""
+        *_, run = runs(f"{text} 0")  # the run that one more digit would join
+        for at, number in enumerate(run[:-1]):
+            digits = "".join(each.digits for each in run[at:-1])
+            if "card numbers" in self.kinds and begins_card(digits):
+                return number.start
+        if "social security numbers" in self.kinds and len(run) > 1 and begins_social(run[:-1], told):
+            return run[0].start
+        return None
 
     def event(self, event: e.Event, call: Call = NO_CALL) -> e.Event:
         """The event with its words redacted; itself when it has none. What the receptionist notes down is looked at by
         itself: an office that asks for a date of birth as a field gets it."""
-        names = WORDS.get(type(event), ()) if self.kinds or self.patterns else ()
+        if not (self.kinds or self.patterns):
+            return event
+        if isinstance(event, e.KeyPressed):
+            means = HOLD_KEYS if call.phase == Phase.RINGING else self.keys
+            return event if event.key in means else replace(event, key="")
+        names = WORDS.get(type(event), ())
         changed = {name: self._said(event, getattr(event, name), call) for name in names}
         return replace(event, **changed) if changed else event
 
@@ -149,11 +162,23 @@ class Redactor:
             told = bool(_SOCIAL_CUE.search(text) or _SOCIAL_ASKED.search(before))
             for run in runs(text):
                 if "card numbers" in self.kinds:
-                    yield from _cards(text, run)
+                    yield from cards(text, run)
                 if "social security numbers" in self.kinds:
-                    yield from _socials(text, run, told)
+                    yield from socials(text, run, told)
         if "dates of birth" in self.kinds:
             yield from ((*span, BIRTH) for span in birth_dates(text, bool(_BIRTH_ASKED.search(before))))
+
+
+def _begun(call: Call, speaker: str) -> str:
+    """What the same person said just before, others' words in between left out."""
+    said = " ".join(turn.text for turn in call.turns[-TURNS:] if turn.speaker == speaker)
+    return said[-BEGUN:]
+
+
+def _told(text: str, call: Call, speaker: str) -> bool:
+    """Whether a social security number is spoken of."""
+    asked = next((turn.text for turn in reversed(call.turns) if turn.speaker != speaker), "")
+    return bool(_SOCIAL_CUE.search(text) or _SOCIAL_ASKED.search(asked))
 
 
 def _marked(text: str, spans: Iterable[Span]) -> str:
@@ -171,83 +196,3 @@ def _apart(spans: Iterable[Span]) -> list[Span]:
         else:
             apart.append((start, end, mark))
     return apart
-
-
-# ---- cards ---------------------------------------------------------------------------------------------------------
-
-
-def _cards(text: str, run: Run) -> Iterator[Span]:
-    at = 0
-    while at < len(run):
-        size = _card_at(run, at) if text[max(0, run[at].start - 1) : run[at].start] != "+" else 0
-        if size:
-            yield run[at].start, run[at + size - 1].end, CARD
-        at += size or 1
-
-
-def _card_at(run: Run, at: int) -> int:
-    """How many numbers of the run, from this one on, are a card's, 0 for none. The longest of up to 16 digits, because
-    what follows is rather a code or a telephone number; a longer one where no shorter is right."""
-    digits, longest = "", 0
-    for size, number in enumerate(run[at : at + _LONGEST], start=1):
-        digits += number.digits
-        if len(digits) > _LONGEST or (longest and len(digits) > _USUAL):
-            break
-        if len(digits) >= _SHORTEST and is_card(digits):
-            longest = size
-    return longest
-
-
-def is_card(digits: str) -> bool:
-    """Whether an issuer has such numbers and the check digit is right."""
-    issued = any(len(digits) in lengths and int(digits[:first]) in prefixes for prefixes, first, lengths in _ISSUERS)
-    return issued and _luhn(digits)
-
-
-def _luhn(digits: str) -> bool:
-    """ISO/IEC 7812-1, annex B."""
-    doubled = (int(digit) * 2 for digit in digits[-2::-2])
-    return (sum(map(int, digits[-1::-2])) + sum(value - 9 if value > 9 else value for value in doubled)) % 10 == 0
-
-
-# ---- social security numbers -------------------------------------------------------------------------------------
-
-
-def _socials(text: str, run: Run, told: bool) -> Iterator[Span]:
-    """Three, two and four digits set apart from each other alike; where a text speaks of one, any nine together."""
-    groups = list(_groups(run))
-    for at, group in enumerate(groups):
-        if told and len(group.digits) == 9:
-            yield group.start, group.end, SOCIAL
-        three = groups[at : at + 3]
-        if [len(each.digits) for each in three] == [3, 2, 4] and (told or _alike(text, groups, at)):
-            yield three[0].start, three[-1].end, SOCIAL
-    if told and sum(len(number.digits) for number in run) == 9:
-        yield run[0].start, run[-1].end, SOCIAL
-
-
-def _groups(run: Run) -> Iterator[Number]:
-    """Single digits and number words that only spaces part, as one number."""
-    group = run[0]
-    for number in run[1:]:
-        if not number.gap.strip() and all(each.spoken or len(each.digits) == 1 for each in (group, number)):
-            group = replace(group, end=number.end, digits=group.digits + number.digits, spoken=True)
-        else:
-            yield group
-            group = number
-    yield group
-
-
-def _alike(text: str, groups: list[Number], at: int) -> bool:
-    """Three groups parted in one way, and from their neighbours in another: no piece of a longer number."""
-    first, second, third = groups[at : at + 3]
-    inside = _parted(second)
-    apart = at + 3 == len(groups) or _parted(groups[at + 3]) != inside
-    alone = not at or _parted(first) != inside
-    proper = inside in ("-", ".", " ") or (inside == "," and first.spoken and second.spoken)
-    return proper and inside == _parted(third) and apart and alone and text[: first.start].rstrip()[-1:] != "+"
-
-
-def _parted(number: Number) -> str:
-    """By what a number is parted from the one before it."""
-    return _DASHES.sub("-", number.gap).strip() or " "

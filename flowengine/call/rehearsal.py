@@ -21,7 +21,7 @@ from flowengine.flow.model import Flow, FlowTest
 
 STRANGER = "+12025550143"  # who calls when the test does not say
 ENDINGS = {"message": "take_message", "ended": "hang_up", None: "receptionist"}
-WHILE_TALKING = ("rule", "quiet", "session")  # timers that only count how long somebody talks
+WHILE_TALKING = ("rule", "quiet", "session", "watch")  # timers that only count how long somebody talks
 
 
 @dataclass(frozen=True, slots=True)

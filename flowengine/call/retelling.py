@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
@@ -13,8 +13,20 @@ from flowengine.flow.words import STOP_WORDS, TITLES, normalise, stems
 
 LEAST_DIGITS = 4  # in a row; three may be an age or a price
 LEAST_STEMS = 2  # of an answer that has more than one
+LEAST_LETTERS = 3  # in a row are a word spelled out
 NAME, REASON, NUMBER = "caller_name", "reason", "callback_number"
 _CLOSED = (FieldType.YES_OR_NO, FieldType.CHOICE)  # "yes" and "new" are said in every talk
+_TEENS = {
+    word: f"1{unit}"
+    for unit, word in enumerate(
+        ["eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"], start=1
+    )
+}
+_TENS = {
+    word: str(ten)
+    for ten, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
+}
+_UNITS = frozenset("123456789")
 _OH = re.compile(r"\boh?\b(?=[\s,.-]*(?:[0-9]|zero|oh?\b|one|two|three|four|five|six|seven|eight|nine))", re.I)
 
 
@@ -46,7 +58,7 @@ def known_of(flow: Flow, fields: Mapping[str, str], language: str) -> tuple[Know
 
 
 def _known(field: str, value: str, language: str) -> Known:
-    words, name = normalise(value), field == NAME or field.endswith("_name")
+    words, name = _words(value), field == NAME or field.endswith("_name")
     run = max(_runs(words), key=len, default="")
     digits = run if len(run) >= LEAST_DIGITS else ""
     if name:
@@ -54,6 +66,26 @@ def _known(field: str, value: str, language: str) -> Known:
         return Known(field, own, 1, digits, name=True)
     own = _content(words, language)
     return Known(field, own, min(LEAST_STEMS, len(own)), digits)
+
+
+def _words(text: str) -> tuple[str, ...]:
+    """The words of a text; numbers said in pairs ("oh one forty-two") as their digits, and letters said one by one as
+    the word they spell."""
+    return tuple(_joined(_digits(normalise(_OH.sub("zero", text)))))
+
+
+def _digits(words: Sequence[str]) -> Iterator[str]:
+    for word, after in zip(words, (*words[1:], ""), strict=True):
+        if word in _TENS:
+            yield from (_TENS[word],) if after in _UNITS else (_TENS[word], "0")
+        else:
+            yield from _TEENS.get(word) or (word,)
+
+
+def _joined(words: Iterable[str]) -> Iterator[str]:
+    for is_letter, run in groupby(words, lambda word: len(word) == 1 and word.isalpha()):
+        letters = list(run)
+        yield from ("".join(letters),) if is_letter and len(letters) >= LEAST_LETTERS else letters
 
 
 def _content(words: Iterable[str], language: str) -> frozenset[str]:
@@ -101,7 +133,7 @@ class _Heard:
 
 
 def _heard(text: str, language: str) -> _Heard:
-    words = normalise(_OH.sub("zero", text))
+    words = _words(text)
     return _Heard(frozenset(words), _content(words, language), tuple(_runs(words)))
 
 

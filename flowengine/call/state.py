@@ -80,6 +80,7 @@ class Attempt:
     asked_again: bool = False  # a key that means nothing was pressed
     consulting: bool = False  # an agent of its own briefs them
     why: str = ""  # what a person who declined said about it
+    ended_again: int = 0  # orders to end the leg given once more, for the carrier does not say that it is over
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,7 @@ def _done(flow: Flow, replayed: Replayed, command: c.Command) -> Iterator[tuple[
             yield "move", "the caller moves, once"
         case c.MoveCaller(_, c.ConnectCaller(_, "")):
             yield "move", "the caller comes back to us"
-        case c.MoveCaller(_, c.ReferCaller(address, _) | c.DialNumber(address, _, _)):
+        case c.MoveCaller(_, c.ReferCaller(address, _) | c.DialNumber(address)):
             yield "move", f"the caller is sent to {address}"
         case c.AddWork(_, kind, department, fields):
             yield (

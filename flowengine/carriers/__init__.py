@@ -9,7 +9,7 @@ from starlette.routing import BaseRoute
 
 from flowengine.carriers.twilio import Twilio
 from flowengine.runtime.ports import Bus, Calls, Carrier, Clock
-from flowengine.runtime.senders import Postman
+from flowengine.runtime.senders import Postman, Report
 from flowengine.settings import Settings
 
 
@@ -22,7 +22,8 @@ class PhoneCompany(Protocol):
     @property
     def texts(self) -> Postman: ...
 
-    def routes(self, calls: Calls, bus: Bus, clock: Clock) -> Sequence[BaseRoute]: ...
+    def routes(self, calls: Calls, bus: Bus, clock: Clock, report: Report) -> Sequence[BaseRoute]:
+        """`report` takes what became of a text that was taken."""
 
 
 CARRIERS: dict[str, Callable[[Settings, Clock], PhoneCompany]] = {

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import os
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import click
 
+from flowengine.cli.audit_against import compare, digest_of
 from flowengine.cli.audit_file import BadExport, Checked, check_file, lines_of
 from flowengine.cli.audit_page import page
 from flowengine.cli.common import cannot, settings_of_environment, text_of
@@ -26,6 +26,7 @@ from flowengine.store.records import Record, Trail
 
 WHO = "command line"
 LOST = "lines of it are kept, but the call itself is not"
+VANISHED = "the trail of accesses says that it ended, and nothing of it is kept"
 
 
 @click.group()
@@ -40,20 +41,25 @@ def audit() -> None:
 @click.argument("calls", metavar="[CALL…]", nargs=-1)
 @click.option("--flow", help="All calls of this flow, and the trail of who looked at them.")
 @click.option("--file", help="An export (JSON lines) instead of the store; `-` reads stdin.")
+@click.option("--against", help="An export that was kept elsewhere: is all of it still in the store, unaltered?")
 @click.option("--json", "as_json", is_flag=True, help="One object, with every chain that was checked.")
-def verify(calls: Sequence[str], flow: str | None, file: str | None, as_json: bool) -> None:
+def verify(calls: Sequence[str], flow: str | None, file: str | None, against: str | None, as_json: bool) -> None:
     """Check the hash chains: of the calls named, of a flow, or of everything. Exit 1 when one is broken."""
-    if file and (calls or flow):
-        cannot("--file checks a file alone; leave out calls and --flow")
-    checked = _check_file(file) if file else with_store(settings_of_environment(), lambda s: _check(s, calls, flow))
+    if bool(file) + bool(against) + bool(calls or flow) > 1:
+        cannot("--file and --against check one file; leave out the other, calls and --flow")
+    if file:
+        checked = _check_file(file)
+    else:
+        checked = with_store(settings_of_environment(), lambda s: _check(s, calls, flow, against))
     broken = [one for one in checked if one.verdict.broken]
     if as_json:
         shown = [{"of": one.of, "name": one.name, **asdict(one.verdict)} for one in checked]
         click.echo(json.dumps({"whole": not broken, "checked": shown}, ensure_ascii=False))
     else:
-        for one in checked if calls or file else broken:
-            click.echo(f"{_named(one)}: {verdict_words(one.verdict)}")
-        click.echo(_summary(checked, len(broken)), err=True)
+        for one in checked if calls or file or against else broken:
+            click.echo(_told(one))
+        unsealed = "" if file or against else _unsealed(checked)
+        click.echo(_summary(checked, len(broken)) + unsealed, err=True)
     raise SystemExit(1 if broken else 0)
 
 
@@ -64,10 +70,12 @@ def _check_file(file: str) -> list[Checked]:
         cannot(f"{file}: {mistake}")
 
 
-async def _check(store: SqlStore, calls: Sequence[str], flow: str | None) -> list[Checked]:
+async def _check(store: SqlStore, calls: Sequence[str], flow: str | None, against: str | None) -> list[Checked]:
     """Nothing is noted of a check that could not be made."""
+    if against is not None:
+        return await _check_against(store, against)
     flows = [] if calls and flow is None else await _flows(store, flow)
-    wanted = calls or await store.call_ids(flow)
+    wanted = calls or [*await store.call_ids(flow), *await store.vanished(flow)]
     checked = [await _check_call(store, call_id) for call_id in wanted]
     trails = [Checked("accesses", key, await store.verify_accesses(key)) for key in flows]
     if calls:
@@ -79,12 +87,24 @@ async def _check(store: SqlStore, calls: Sequence[str], flow: str | None) -> lis
     return [*checked, *trails]
 
 
+async def _check_against(store: SqlStore, file: str) -> list[Checked]:
+    text = text_of(file)
+    try:
+        checked = await compare(store, text)
+    except BadExport as mistake:
+        cannot(f"{file}: {mistake}")
+    broken = sum(bool(one.verdict.broken) for one in checked)
+    for flow in {one.name for one in checked if one.of == "accesses"}:
+        await _note(store, "verified", flow, "", f"against an export: {broken} broken")
+    return checked
+
+
 async def _check_call(store: SqlStore, call_id: str) -> Checked:
     verdict = await store.verify(call_id)
     if await store.call(call_id) is None:
-        if not verdict.lines:
+        if not (verdict.lines or verdict.broken):
             cannot(f"there is no call {call_id!r}")
-        verdict = verdict if verdict.broken else Verdict(verdict.lines, 1, verdict.blanked, LOST)
+        verdict = replace(verdict, broken=1, why=LOST if verdict.lines else VANISHED)
     return Checked("call", call_id, verdict)
 
 
@@ -95,8 +115,11 @@ async def _flows(store: SqlStore, flow: str | None) -> Sequence[str]:
     return known if flow is None else [flow]
 
 
-def _named(one: Checked) -> str:
-    return f"call {one.name}" if one.of == "call" else f"accesses to {one.name or 'calls of no flow'}"
+def _told(one: Checked) -> str:
+    if one.of == "file":
+        return f"the file: {verdict_words(one.verdict) if one.verdict.broken else 'as it was exported'}"
+    name = f"call {one.name}" if one.of == "call" else f"accesses to {one.name or 'calls of no flow'}"
+    return f"{name}: {verdict_words(one.verdict)}"
 
 
 def verdict_words(verdict: Verdict) -> str:
@@ -104,14 +127,42 @@ def verdict_words(verdict: Verdict) -> str:
     if verdict.broken:
         return f"broken: {verdict.why}"
     emptied = f", {verdict.blanked} of them emptied by retention" if verdict.blanked else ""
-    return f"whole, {verdict.lines} line{'s' * (verdict.lines != 1)}{emptied}"
+    sealed = f", sealed from line {verdict.sealed} on" if verdict.sealed else ""
+    return f"whole, {verdict.lines} line{'s' * (verdict.lines != 1)}{emptied}{sealed}"
 
 
 def _summary(checked: Sequence[Checked], broken: int) -> str:
-    calls = sum(one.of == "call" for one in checked)
-    trails, lines = len(checked) - calls, sum(one.verdict.lines for one in checked)
+    calls, trails = sum(one.of == "call" for one in checked), sum(one.of == "accesses" for one in checked)
+    lines = sum(one.verdict.lines for one in checked)
     what = f"{calls} call{'s' * (calls != 1)}, {trails} trail{'s' * (trails != 1)} of accesses, {lines} lines"
     return f"{what}: {f'{broken} broken' if broken else 'all whole'}"
+
+
+def _unsealed(checked: Sequence[Checked]) -> str:
+    """Chains alone can be computed anew by whoever can write the database: only a key vouches for them."""
+    unsealed = sum(one.of == "accesses" and not (one.verdict.sealed or one.verdict.broken) for one in checked)
+    return f"; {unsealed} not vouched for by a seal (docs/privacy.md)" if unsealed else ""
+
+
+# ---- seal ------------------------------------------------------------------------------------------------------------
+
+
+@audit.command()
+@click.option("--flow", help="The trail of this flow only.")
+def seal(flow: str | None) -> None:
+    """Begin the seals on the trails anew, after a change of FLOWENGINE_SECRET_KEY. Earlier lines lose theirs."""
+    settings = settings_of_environment()
+    if not (settings.lasting_secret or settings.encryption_key):
+        cannot("there is no key to seal with: set FLOWENGINE_SECRET_KEY (flowengine key secret prints a new one)")
+    with_store(settings, lambda store: _seal(store, flow))
+
+
+async def _seal(store: SqlStore, flow: str | None) -> None:
+    for key in await _flows(store, flow):
+        before = await store.verify_accesses(key)
+        await store.seal_anew(key)
+        await _note(store, "sealed anew", key, "", f"it was {verdict_words(before)}")
+        click.echo(f"accesses to {key or 'calls of no flow'}: it was {verdict_words(before)}; sealed from here on")
 
 
 # ---- export ----------------------------------------------------------------------------------------------------------
@@ -155,7 +206,8 @@ async def _export(store: SqlStore, call: str | None, flow: str | None, since: st
     await _note_export(store, records, trails, "html" if as_html else "jsonl", text)
     verdicts = [await store.verify(record.call_id) for record in records]
     verdicts += [await store.verify_accesses(trail.flow) for trail in trails]
-    return text, not any(verdict.broken for verdict in verdicts)
+    gone = await store.vanished(flow) if trails else []
+    return text, not (gone or any(verdict.broken for verdict in verdicts))
 
 
 async def _record(store: SqlStore, call_id: str) -> Record:
@@ -194,7 +246,7 @@ def _flow_of(record: Record) -> Flow | None:
 async def _note_export(
     store: SqlStore, records: Sequence[Record], trails: Sequence[Trail], form: str, text: str
 ) -> None:
-    digest = hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()
+    digest = digest_of(text.encode("utf-8", "replace"))
     for record in records:
         flow = record.call.flow if record.call else ""
         await _note(store, "exported", flow, record.call_id, f"{form}, sha256 {digest}")

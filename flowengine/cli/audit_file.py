@@ -14,8 +14,8 @@ from dataclasses import asdict, dataclass, fields
 from typing import Any
 
 from flowengine.runtime.ports import Verdict
+from flowengine.store.accesses import Looked
 from flowengine.store.chain import Head, Line, Stone, accesses_of, check, check_journal, misfit
-from flowengine.store.desk import Looked
 from flowengine.store.records import Record, Trail
 
 VERSION = 1
@@ -85,7 +85,7 @@ def _access(one: Looked) -> dict[str, object]:
 
 def check_file(text: str) -> list[Checked]:
     """Every chain of an export. Raises `BadExport` when it is none, or not as it was made."""
-    items = _parsed(text)
+    items = items_of(text)
     calls = [item for item in items if item["type"] == "call"]
     flows = dict.fromkeys(item["flow"] for item in items if item["type"] in ("trail", "access"))
     try:
@@ -101,7 +101,7 @@ def _check_call(call: dict[str, Any], items: Sequence[dict[str, Any]]) -> Checke
     verdict = check_journal(
         call_id,
         lines,
-        Head(end["lines"], end["head"]) if end else None,
+        [Head(end["lines"], end["head"])] if end else [],
         Stone(stone["at"], stone["digest"]) if stone else None,
     )
     return Checked("call", call_id, verdict)
@@ -113,9 +113,9 @@ def _check_accesses(flow: str, items: Sequence[dict[str, Any]]) -> Checked:
     trail = next((item for item in items if item["type"] == "trail" and item["flow"] == flow), None)
     lines = [_line(item) for item in accesses]
     if trail is not None:
-        return Checked("accesses", flow, check(accesses_of(flow), lines, Head(trail["lines"], trail["head"])))
+        return Checked("accesses", flow, check(accesses_of(flow), lines, [Head(trail["lines"], trail["head"])]))
     for item, line in zip(accesses, lines, strict=True):
-        if why := misfit(Head(line.sequence - 1, item["before"]), line, None):
+        if why := misfit(Head(line.sequence - 1, item["before"]), line):
             return Checked("accesses", flow, Verdict(len(lines), line.sequence, 0, why))
     return Checked("accesses", flow, Verdict(len(lines), 0, sum(line.emptied for line in lines)))
 
@@ -124,7 +124,8 @@ def _line(item: dict[str, Any]) -> Line:
     return Line(**{name: item[name] for name in _LINE})
 
 
-def _parsed(text: str) -> list[dict[str, Any]]:
+def items_of(text: str) -> list[dict[str, Any]]:
+    """The lines of an export. Raises `BadExport` when it is none, or not as it was made."""
     raw = text.removesuffix("\n").split("\n")  # not `splitlines`: a caller's words may hold other kinds of line ends
     try:
         items = [json.loads(line) for line in raw]

@@ -16,6 +16,7 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from flowengine.cli.audit_story import EMPTIED, Moment, Teller
 from flowengine.flow.model import Flow
 from flowengine.resources import template_dir
+from flowengine.store import register
 from flowengine.store.records import Record
 
 
@@ -71,7 +72,7 @@ def _view(record: Record, flow: Flow | None, clock: _Clock) -> dict[str, object]
         "parcels": [{**_plain(parcel, "event channel address tries state error"), "made": clock.words(parcel.made)}
                     for parcel in record.parcels],
         "looked": [{**_plain(one.access, "who what detail"), "at": clock.words(one.access.at)}
-                   for one in record.accesses],
+                   for one in record.accesses if one.access.what not in register.KINDS],
         "wrap_ups": [{**_plain(wrap, "by handoff"), "at": clock.words(wrap.at), "resolved": _yes(wrap.resolved),
                       "needed": _yes(wrap.needed_person)} for wrap in record.wrap_ups],
         "notes": [{**_plain(note, "by text"), "at": clock.words(note.at)} for note in record.notes],

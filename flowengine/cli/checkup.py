@@ -104,7 +104,7 @@ async def encryption(patient: Patient) -> AsyncIterator[Finding]:
     try:
         locked = Vault(patient.settings.encryption_key).locked
     except ValueError as mistake:
-        yield problem("encryption", f"FLOWENGINE_ENCRYPTION_KEY: {mistake}", "make one with  flowengine key encryption")
+        yield problem("encryption", str(mistake), "make one with  flowengine key encryption")
         return
     private = [flow.office.name for flow in patient.flows if any(f.private for f in flow.receptionist.find_out)]
     if locked:

@@ -151,7 +151,7 @@ async def signed(patient: Patient) -> AsyncIterator[Finding]:
     form = {"CallSid": "CA" + "0" * 32, "From": "+13125550199", "To": "+13125550100", "Direction": "inbound"}
     right = signature(settings.twilio_auth_token, settings.public_url + VOICE, form)
     with tempfile.TemporaryDirectory(prefix="flowengine-") as folder:
-        apart = replace(settings, database_url=f"sqlite:///{folder}/doctor.db")
+        apart = replace(settings, database_url=f"sqlite:///{folder}/doctor.db", spool="")
         try:
             engine = build(apart, Flowbook({}, {}), LoopClock(), phrases=None)
         except ValueError as mistake:

@@ -83,7 +83,7 @@ def moment_of(flow: Flow, at: str) -> datetime:
 
 def settings_of_environment() -> Settings:
     """The settings from the environment and `.env`; exits 2 naming what is wrong."""
-    load_dotenv()
+    load_dotenv(".env")  # the one beside the user: without a name, the one beside this module is looked for
     try:
         return read_settings(os.environ)
     except SettingsError as mistake:

@@ -18,10 +18,10 @@ from flowengine.sandbox.world import Options
 
 @click.command()
 @click.argument("flow", required=False)
-@click.option("--scenario", "name", default="crown", help="Which call; see --list.")
+@click.option("--scenario", "name", default="crown", show_default=True, help="Which call; see --list.")
 @click.option("--list", "listing", is_flag=True, help="The scenarios, one a line.")
 @click.option("--at", default="", help="Another moment, e.g. 'Fri 4:55pm'.")
-@click.option("--speed", type=click.FloatRange(0.1, 50), default=1.0, help="Call seconds a second.")
+@click.option("--speed", type=click.FloatRange(0.1, 50), default=1.0, show_default=True, help="Call seconds a second.")
 @click.option(
     "--caller-audio",
     type=click.Path(exists=True, dir_okay=False, path_type=Path),
@@ -56,7 +56,8 @@ def demo(
     file = flow or str(resources.example_flow(chosen.flow))
     compiled, text = compiled_with_text(file)
     if wrong := misfits(chosen, compiled):
-        cannot(f"scenario {name} does not fit {file}: {'; '.join(wrong)}")
+        fitting = ", ".join(each.name for each in known.values() if not misfits(each, compiled)) or "none"
+        cannot(f"scenario {name} does not fit {file}: {'; '.join(wrong)}\nthose that fit, for --scenario: {fitting}")
     given = os.environ.get("FLOWENGINE_DATABASE_URL", "")
     options = Options(
         speed=speed,

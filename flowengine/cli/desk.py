@@ -65,7 +65,7 @@ def add(flow: str, name: str, departments: str, manager: bool) -> None:
     click.echo(f"{name} signs in at {where} with this passphrase. It is not kept; its id is {key.id}.", err=True)
 
 
-@desk.command(name="list")
+@desk.command(name="list", short_help="Who may sign in.")
 @click.argument("flow", required=False)
 def list_(flow: str | None) -> None:
     """Who may sign in: id, office, role, departments, name; revoked ones too."""

@@ -9,7 +9,7 @@ from flowengine.cli.common import compiled_with_text
 from flowengine.cli.test import JUDGED
 
 
-@click.command()
+@click.command(short_help="Say what a change does to callers.")
 @click.argument("old")
 @click.argument("new")
 @click.option("--detailed-exitcode", is_flag=True, help="Exit 1 when callers will notice something.")

@@ -13,6 +13,7 @@ import click
 from flowengine.cli.checkup import LOCAL, REMINDERS, Check, Finding, Patient
 from flowengine.cli.checkup_world import WORLD, signed
 from flowengine.cli.common import settings_of_environment
+from flowengine.cli.stored import log_beside_results
 from flowengine.flow.diagnostics import FlowInvalid
 from flowengine.flow.model import Flow
 from flowengine.runtime.flowbook import Flowbook, FlowbookError, read_flows
@@ -23,14 +24,15 @@ CHECK_SECONDS = 60.0  # one check, whatever it waits for
 _COLOURS = {"ok": "green", "problem": "red", "not checked": "yellow", "reminder": "cyan"}
 
 
-@click.command()
+@click.command(short_help="Look whether everything is ready for calls.")
 @click.option("--flows", "where", help="A flow file, or a folder of them (default: FLOWENGINE_FLOWS, else flows).")
 @click.option("--offline", is_flag=True, help="Ask nobody: look at this machine only.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 def doctor(where: str | None, offline: bool, as_json: bool) -> None:
     """Look whether everything is ready for calls: keys, addresses, numbers, phones, music, database."""
     settings = settings_of_environment()
-    findings = asyncio.run(examine(settings, os.environ, where or settings.flows, offline=offline))
+    with log_beside_results():
+        findings = asyncio.run(examine(settings, os.environ, where or settings.flows, offline=offline))
     click.echo(_as_json(findings) if as_json else _in_lines(findings))
     raise SystemExit(1 if any(finding.state == "problem" for finding in findings) else 0)
 

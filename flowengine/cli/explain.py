@@ -14,7 +14,7 @@ FILES = (".yaml", ".yml")
 WORDS = "words"
 
 
-@click.command()
+@click.command(short_help="Tell an office, or a finding, in sentences.")
 @click.argument("what", metavar="FLOW|CODE|words")
 def explain(what: str) -> None:
     """Tell an office in sentences, as to a new colleague; or what a finding's code means; or the lists of words."""

@@ -13,7 +13,7 @@ from flowengine.flow.mermaid import mermaid
 DRAWN = {"mermaid": mermaid, "svg": svg}
 
 
-@click.command()
+@click.command(short_help="Draw what leads where.")
 @click.argument("flow")
 @click.option("--format", "form", type=click.Choice(list(DRAWN)), help="Default: mermaid, or svg for a file.svg.")
 @click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to stdout.")

@@ -28,7 +28,7 @@ SCHEMA = Path("schemas") / "flow.schema.json"
 _KINDS = ", ".join(newcomer.kinds())
 
 
-@click.command()
+@click.command(short_help="Write the flow file of a new office.")
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--name", help="What the office is called.")
 @click.option("--kind", help=f"What it does: {_KINDS}.")

@@ -19,7 +19,7 @@ from flowengine.settings import Settings
 from flowengine.store import SqlStore
 
 
-@click.command(name="replay")
+@click.command(name="replay", short_help="Run the journal of a call again.")
 @click.argument("call")
 @click.option(
     "--flow",

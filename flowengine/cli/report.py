@@ -16,6 +16,7 @@ from flowengine.call import figures_told as told
 from flowengine.call.metrics import Summary, summary
 from flowengine.cli.common import cannot, compiled_with_text, settings_of_environment
 from flowengine.cli.stored import with_store
+from flowengine.desk.figures import begins
 from flowengine.desk.figures_view import period_words, report_view
 from flowengine.desk.frame import templates
 from flowengine.flow.compiler import compile_flow
@@ -29,6 +30,7 @@ from flowengine.runtime.ports import Access, Store
 from flowengine.settings import Settings
 
 USUAL = "30 days"
+MOST_DAYS, DAY = 3653, timedelta(days=1)  # ten years
 NAMED, SHOWN = 28, 18  # columns of the table
 _STYLES = ("desk.css", "figures.css")
 
@@ -43,7 +45,7 @@ class _Report:
     alerts: Alerts
 
 
-@click.command(name="report")
+@click.command(name="report", short_help="Figures about hand-overs.")
 @click.option("--flow", help="A flow's key or file. Without it: every flow of the store, one after the other.")
 @click.option("--since", default=USUAL, show_default=True, help="From when on: a date (2026-11-01) or 7d, 30 days.")
 @click.option("--json", "as_json", is_flag=True, help="A list with one object for each flow.")
@@ -55,32 +57,51 @@ def report_command(flow: str | None, since: str, as_json: bool, as_html: bool, o
     """Figures about hand-overs: how many, how fast, how often for nothing. docs/figures.md defines them."""
     if as_json and as_html:
         cannot("choose --json or --html, not both")
-    settings, start = settings_of_environment(), _start(since)
+    settings, now = settings_of_environment(), datetime.now(UTC)
+    start = _start(since, now)
     served = compiled_with_text(flow)[0] if flow and Path(flow).is_file() else None
     key = served.key if served else flow
-    reports = with_store(settings, lambda store: _reports(store, settings, key, served, start, datetime.now(UTC)))
+    reports = with_store(settings, lambda store: _reports(store, settings, key, served, start, now))
     if not reports:
         cannot(f"no calls of {key!r} in the store" if key else "no calls in the store")
     if as_html and len(reports) > 1:
         cannot(f"--html shows one flow; choose --flow {', '.join(r.found.flow for r in reports)}")
     text = _json(reports) if as_json else _html(reports[0]) if as_html else "\n\n".join(map(_table, reports))
-    if output:
-        Path(output).write_text(text + "\n", "utf-8")
-    else:
+    if not output:
         click.echo(text)
+        return
+    try:
+        Path(output).write_text(text + "\n", "utf-8")
+    except OSError as mistake:
+        cannot(f"cannot write {output}: {mistake.strerror}")
 
 
-def _start(since: str) -> datetime | timedelta:
-    """A day, or how long ago; exits 2 when it is neither."""
+def _start(since: str, now: datetime) -> datetime | int:
+    """From when on (without a zone it is the office's), or the last so many days. Exits 2 when it cannot be read, or is
+    no past."""
+    start = _read_start(since.strip().lower(), now)
+    if start is None:
+        cannot(f"cannot read --since {since!r}: write a date such as 2026-11-01, or 7d")
+    days = start if isinstance(start, int) else (now - _aware(start, UTC)) / DAY
+    if not -1 < days <= MOST_DAYS:  # somewhere it is tomorrow already
+        cannot(f"--since {since!r} must lie in the past, at most ten years ago")
+    return start
+
+
+def _read_start(since: str, now: datetime) -> datetime | int | None:
     try:
         return datetime.fromisoformat(since)
     except ValueError:
         pass
+    spelled = since.removesuffix("d") + " days" if since[:-1].isdecimal() and since.endswith("d") else since
     try:
-        spelled = since.removesuffix("d") + " days" if since[:-1].isdecimal() and since.endswith("d") else since
-        return timedelta(seconds=duration(spelled))
-    except (Unreadable, OverflowError):
-        cannot(f"cannot read --since {since!r}: write a date such as 2026-11-01, or 7d")
+        seconds = duration(spelled)
+    except Unreadable:
+        return None
+    days = int(seconds // DAY.total_seconds())
+    if spelled.rstrip("s").endswith(("day", "year")) or days > MOST_DAYS:  # before every date, a time would be none
+        return max(1, days)
+    return now - timedelta(seconds=seconds)
 
 
 # ---- reading ---------------------------------------------------------------------------------------------------------
@@ -91,7 +112,7 @@ async def _reports(
     settings: Settings,
     key: str | None,
     served: Flow | None,
-    start: datetime | timedelta,
+    start: datetime | int,
     now: datetime,
 ) -> Sequence[_Report]:
     keys = [key] if key else sorted(each for each in await store.flows() if each)
@@ -104,14 +125,14 @@ async def _reports(
 
 
 async def _report(
-    store: Store, settings: Settings, key: str, served: Flow | None, start: datetime | timedelta, now: datetime
+    store: Store, settings: Settings, key: str, served: Flow | None, start: datetime | int, now: datetime
 ) -> _Report | None:
     newest = next(iter(await store.calls(key, 1)), None)
     if newest is None:
         return None
     flow = served or _flow_of(key, newest.flow_source)
     zone: tzinfo = ZoneInfo(flow.office.timezone) if flow else UTC
-    since = now - start if isinstance(start, timedelta) else _aware(start, zone)
+    since = begins(now, start, zone) if isinstance(start, int) else min(now, _aware(start, zone))
     measures = measurer(store, settings.secret_key)
     found = summary(key, await measures.calls(key, since, flow), since, now, zone)
     alerts = await measures.alerts(flow, now, patience=None) if flow else Alerts({}, {})

@@ -15,7 +15,7 @@ from flowengine.flow.schema import nearest
 OUTCOMES = ("accepts", "no answer", "busy", "declined", "voicemail", "fails")
 
 
-@click.command()
+@click.command(short_help="Say who is rung when a caller says this.")
 @click.argument("flow")
 @click.option("--at", help="The moment, in the office's time: 'Fri 4:55pm' or 'Tue 10 Nov 2026 10:15am'.")
 @click.option("--says", help="What the caller says.")

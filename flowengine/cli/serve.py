@@ -11,6 +11,7 @@ import click
 
 from flowengine.app import build
 from flowengine.cli.common import cannot, log_to_stderr, settings_of_environment
+from flowengine.cli.stored import with_store
 from flowengine.flow.diagnostics import FlowInvalid, render_concise
 from flowengine.flow.model import Flow
 from flowengine.runtime.clock import LoopClock
@@ -44,11 +45,23 @@ def serve(where: str | None, host: str, port: int, workers: int) -> None:
     flows = _flowbook(where or settings.flows)
     for missing_for in wants(settings, flows.flows.values()):
         cannot(missing_for)
+    say_if_unreadable(settings)
     try:
         with asyncio.Runner(loop_factory=_fastest_loop()) as runner:
             runner.run(_serve(settings, flows, host, port))
     except KeyboardInterrupt:
         raise SystemExit(130) from None
+
+
+def say_if_unreadable(settings: Settings) -> None:
+    """Exits 2 for a database or a key that cannot be used at all. With another key calls are still answered: that must
+    not stop a telephone."""
+    if not with_store(settings, lambda store: store.readable(), new=True):
+        click.echo(
+            "What was kept last cannot be read with FLOWENGINE_ENCRYPTION_KEY as it is set. Calls are answered, and "
+            "pages leave out what is older. Put the former key behind the new one, with a comma.",
+            err=True,
+        )
 
 
 def wants(settings: Settings, flows: Iterable[Flow]) -> Iterator[str]:

@@ -10,7 +10,7 @@ from flowengine.cli.common import compiled_with_text
 from flowengine.flow.show import as_json, as_text
 
 
-@click.command()
+@click.command(short_help="Show every value and where it comes from.")
 @click.argument("flow")
 @click.option("--json", "for_programs", is_flag=True, help="As JSON, for programs.")
 def show(flow: str, for_programs: bool) -> None:

@@ -23,14 +23,16 @@ T = TypeVar("T")
 def with_store(settings: Settings, job: Callable[[SqlStore], Awaitable[T]], *, new: bool = False) -> T:
     """What the job gives; exits 2 when the database is not there (unless it may be `new`), cannot be opened or read."""
     try:
-        store = open_store(settings.database_url, encryption_key=settings.encryption_key)
+        store = open_store(
+            settings.database_url, encryption_key=settings.encryption_key, secret_key=settings.lasting_secret
+        )
     except ValueError as mistake:
         cannot(str(mistake))
     where = make_url(settings.database_url)
     if not new and where.get_backend_name() == "sqlite" and not Path(where.database or "").is_file():
         cannot(f"there is no database {where.database}; FLOWENGINE_DATABASE_URL says where it is")
     try:
-        with _log_beside_results():
+        with log_beside_results():
             return asyncio.run(_opened(store, job))
     except CannotDecrypt as mistake:
         cannot(f"{mistake}; FLOWENGINE_ENCRYPTION_KEY holds the keys")
@@ -39,8 +41,8 @@ def with_store(settings: Settings, job: Callable[[SqlStore], Awaitable[T]], *, n
 
 
 @contextmanager
-def _log_beside_results() -> Iterator[None]:
-    """What the store has to say goes to stderr: stdout is for results."""
+def log_beside_results() -> Iterator[None]:
+    """What the engine's parts have to say goes to stderr: stdout is for results."""
     before = structlog.get_config()
     log_to_stderr("error")
     try:

@@ -33,7 +33,7 @@ class Tested:
     missed: tuple[Missed, ...]
 
 
-@click.command(name="test")
+@click.command(name="test", short_help="Play the tests of flow files.")
 @click.argument("files", nargs=-1)
 @click.option("--run", "pattern", default="", metavar="REGEX", help="Only the tests whose name matches.")
 @click.option(

@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 HEIGHT, TOP, BOTTOM = 200, 18, 26  # pixels: the plot, room for a number on top, room for labels
 ROW, BAR = 46, 14  # pixels a row of a lying plot takes, and its bar
-MOST_LABELS = 6  # below a plot, on a narrow phone
+MOST_LABELS, MOST_LETTERS = 6, 36  # below a plot, on a narrow phone
 MOST_NUMBERS = 14  # on top of bars
 
 
@@ -53,7 +53,7 @@ def _columns(bars: Sequence[Bar], edges: bool) -> Iterator[Markup]:
         y = base - room * line / top
         yield _line(y)
         yield _text("0", y - 3, str(line), "plot-scale") if line else Markup("")
-    wide, step = 92 / max(1, len(bars)), 1 if edges else math.ceil(len(bars) / MOST_LABELS)
+    wide, step = 92 / max(1, len(bars)), 1 if edges else _step(bars)
     for i, bar in enumerate(bars):
         x, middle = 8 + wide * i, 8 + wide * (i + 0.5)
         for part, tone in ((bar.value, "plot-bar"), (bar.part, "plot-part")):
@@ -64,6 +64,12 @@ def _columns(bars: Sequence[Bar], edges: bool) -> Iterator[Markup]:
             yield _text(f"{middle:.2f}%", base - room * bar.value / top - 5, str(bar.value), "plot-number")
         if i % step == 0:
             yield _text(f"{x if edges else middle:.2f}%", HEIGHT - 8, bar.label, "plot-label")
+
+
+def _step(bars: Sequence[Bar]) -> int:
+    """Every how many bars there is room for a label."""
+    longest = max((len(bar.label) for bar in bars), default=1)
+    return math.ceil(len(bars) / max(1, min(MOST_LABELS, MOST_LETTERS // longest)))
 
 
 def _rows(bars: Sequence[Bar]) -> Iterator[Markup]:

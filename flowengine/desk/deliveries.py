@@ -6,6 +6,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 from urllib.parse import urlsplit
 
 from starlette.requests import Request
@@ -28,8 +29,11 @@ _EVENTS = {
     "call.completed": "A call that ended",
     "message.taken": "A message",
     "callback.requested": "A promised call back",
+    "work.added": "Something to do",
 }
-_CHANNELS = {"webhook": "To", "sms": "Text message to", "email": "E-mail to"}
+_CHANNELS = {"webhook": "To", "sms": "Text message to", "email": "E-mail to", "desk": "On the list of"}
+_STATES = {"dead": "Did not arrive", "waiting": "On its way", "sent": "Delivered", "arrived": "Delivered"}
+_GIVEN = {"sms": "Given to the phone company", "email": "Given to the mail server"}  # which may say later how it ended
 
 
 def routes(frame: Frame) -> list[BaseRoute]:
@@ -53,14 +57,16 @@ class DeliveryPages:
         async with asyncio.timeout(LOAD_SECONDS):
             office = await self.frame.office(session.flow)
             lists: dict[str, object] = {
-                name: await self._views(session.flow, name, most, office) for name, most in _LISTS
+                name: await self._views(session.flow, states, most, office) for name, states, most in _LISTS
             }
         await self.frame.note(session, "list opened", detail="deliveries")
         return self.frame.page(session, "deliveries.html", {"office": office, **lists, "at": _now(office)})
 
-    async def _views(self, flow: str, state: ParcelState, most: int, office: Office) -> list[View]:
-        parcels: Sequence[Parcel] = await self.frame.store.parcels(flow, state=state, limit=most)
-        return [parcel_view(parcel, office) for parcel in parcels]
+    async def _views(self, flow: str, states: Sequence[ParcelState], most: int, office: Office) -> list[View]:
+        """The newest first."""
+        each = [await self.frame.store.parcels(flow, state=state, limit=most) for state in states]
+        newest = sorted(chain(*each), key=lambda parcel: parcel.made, reverse=True)
+        return [parcel_view(parcel, office) for parcel in newest[:most]]
 
     async def retry(self, request: Request) -> Response:
         session = await self.frame.session(request)
@@ -77,7 +83,11 @@ class DeliveryPages:
         return RedirectResponse("/desk/deliveries", status_code=303)
 
 
-_LISTS: tuple[tuple[ParcelState, int], ...] = (("dead", MOST_SHOWN), ("waiting", MOST_SHOWN), ("sent", LATEST_SENT))
+_LISTS: tuple[tuple[str, tuple[ParcelState, ...], int], ...] = (
+    ("dead", ("dead",), MOST_SHOWN),
+    ("waiting", ("waiting",), MOST_SHOWN),
+    ("sent", ("sent", "arrived"), LATEST_SENT),
+)
 
 
 def parcel_view(parcel: Parcel, office: Office) -> View:
@@ -92,15 +102,18 @@ def parcel_view(parcel: Parcel, office: Office) -> View:
         "href": f"/desk/handoffs/{parcel.handoff}" if parcel.handoff else "",
         "made": office.time(parcel.made),
         "next": office.time(parcel.due) if parcel.state == "waiting" else "",
+        "state": _GIVEN.get(parcel.channel, _STATES["sent"]) if parcel.state == "sent" else _STATES[parcel.state],
         "tried": tried,
-        "why": parcel.error,
+        "why": parcel.error[:1].upper() + parcel.error[1:],
         "tone": {"dead": "bad", "waiting": "soon"}.get(parcel.state, "good"),
     }
 
 
 def place(channel: str, address: str) -> str:
-    """Of a web address the host, of a number its end, of a mailbox where it is."""
+    """Of a web address the host, of a number its end, of a mailbox where it is; a department by its name."""
     match channel:
+        case "desk":
+            return words.department(words.sentence(address))
         case "sms":
             return f"a phone ending in {address[-4:]}" if len(address) > 6 else "a phone"
         case "email":

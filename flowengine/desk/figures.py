@@ -64,7 +64,7 @@ class _Pages:
         frame, period = self.frame, wanted if wanted in PERIODS else USUAL
         office, flow = await frame.office(session.flow), frame.flows(session.flow)
         now, measures = frame.clock.now(), measurer(frame.store, frame.settings.secret_key)
-        since = _begins(now, PERIODS[period][1], office.where)
+        since = begins(now, PERIODS[period][1], office.where)
         calls = [_seen_by(session, call) for call in await measures.calls(session.flow, since, flow)]
         found = summary(session.flow, calls, since, now, office.where)
         limits = await measures.alerts(flow, now, patience=None) if flow else Alerts({}, {})
@@ -78,7 +78,7 @@ class _Pages:
         }
 
 
-def _begins(now: datetime, days: int, zone: tzinfo) -> datetime:
+def begins(now: datetime, days: int, zone: tzinfo) -> datetime:
     """The first moment of the first of so many calendar days, today being the last."""
     today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
     return today - timedelta(days=days - 1)

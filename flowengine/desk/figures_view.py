@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
+from itertools import groupby
 
 from markupsafe import Markup
 
@@ -15,7 +16,8 @@ from flowengine.flow.figures import FIGURES
 from flowengine.flow.reference_figures import formula
 
 PARTS = ("connected", "not connected")
-MOST_DAYS = 62  # bars of single days; a longer period is shown by weeks
+LET_GO = ("referred", "dialled")  # whether somebody answered is not known
+MOST_DAYS, MOST_WEEKS = 62, 62  # bars; a longer period is shown by weeks, and by months
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,29 +66,41 @@ def _plots(found: Summary) -> Iterator[Plot]:
 
 
 def _per_day(found: Summary) -> Plot:
-    spans = list(_spans(found.days))
-    unit = "day" if len(found.days) <= MOST_DAYS else "week"
+    unit = "day" if len(found.days) <= MOST_DAYS else "week" if len(found.days) <= 7 * MOST_WEEKS else "month"
+    spans = list(_spans(found.days, unit))
     bars = [Bar(label, each.handovers, each.connected) for label, each in spans]
     busiest = max(spans, key=lambda span: span[1].handovers, default=None)
-    most = f" The most, {busiest[1].handovers}, on {busiest[0]}." if busiest and busiest[1].handovers else ""
-    about = f"{found.handovers} hand-overs, {found.connected} of them connected.{most}"
+    when = {"day": "on", "week": "in the week from", "month": "in"}[unit]
+    most = f" The most, {busiest[1].handovers}, {when} {busiest[0]}." if busiest and busiest[1].handovers else ""
+    gone = sum(count for outcome, count in found.outcomes if outcome in LET_GO)
+    let_go = f", {gone} let go by refer or dial" if gone else ""
+    about = f"{told.counted(found.handovers, 'hand-over')}, {found.connected} of them connected{let_go}.{most}"
+    parts = (PARTS[0], f"{PARTS[1]}, or let go") if gone else PARTS
     table = tuple(
         (label, *(str(n) for n in (each.calls, each.handovers, each.connected, each.abandoned)))
         for label, each in reversed(spans)
     )
     title = f"Hand-overs by {unit}"
     head = (unit.capitalize(), "Calls", "Hand-overs", "Connected", "Abandoned")
-    return Plot(title, about, columns("by-day", title, about, bars), head, table, not found.handovers, PARTS)
+    return Plot(title, about, columns("by-day", title, about, bars), head, table, not found.handovers, parts)
 
 
-def _spans(days: Sequence[Day]) -> Iterator[tuple[str, Day]]:
-    """Days, or weeks of seven when there are many, each with its label."""
-    size = 1 if len(days) <= MOST_DAYS else 7
-    for start in range(0, len(days), size):
-        week = days[start : start + size]
-        first = week[0].day
-        sums = (sum(getattr(day, name) for day in week) for name in ("calls", "handovers", "connected", "abandoned"))
-        yield f"{first.day} {first:%b}", Day(first, *sums)
+def _spans(days: Sequence[Day], unit: str) -> Iterator[tuple[str, Day]]:
+    """Single days, weeks of seven from the first one on, or the months of the calendar, each with its label."""
+    for _, group in groupby(days, lambda each: _span(each.day, days[0].day, unit)):
+        span = list(group)
+        first = span[0].day
+        sums = (sum(getattr(day, name) for day in span) for name in ("calls", "handovers", "connected", "abandoned"))
+        yield f"{first:%b %Y}" if unit == "month" else f"{first.day} {first:%b}", Day(first, *sums)
+
+
+def _span(day: date, first: date, unit: str) -> int:
+    match unit:
+        case "month":
+            return day.year * 12 + day.month
+        case "week":
+            return (day - first).days // 7
+    return day.toordinal()
 
 
 def _waits(found: Summary) -> Plot:
@@ -94,11 +108,9 @@ def _waits(found: Summary) -> Plot:
     edges = [name.partition("-")[0].partition(" ")[0] for name in names]
     bars = [Bar(edge, count, count) for edge, count in zip(edges, found.waits, strict=True)]
     time = found.figures["time_to_answer"]
-    about = "Nobody was connected."
-    if time.p90 is not None:
-        about = (
-            f"Half of {time.of} waited less than {told.value(time)}, nine in ten less than {told.seconds(time.p90)}."
-        )
+    about = "Nobody was connected." if time.p90 is None else f"The one who was connected waited {told.value(time)}."
+    if time.p90 is not None and time.of > 1:
+        about = f"Half of {time.of} waited {told.value(time)} at most, nine in ten {told.seconds(time.p90)}."
     title = "How long callers waited, in seconds"
     table = tuple((name, str(count)) for name, count in zip(names, found.waits, strict=True))
     svg = columns("waits", title, about, bars, edges=True)
@@ -107,7 +119,7 @@ def _waits(found: Summary) -> Plot:
 
 def _rules(found: Summary) -> Plot:
     bars = [Bar(rule.replace("_", " "), count) for rule, count in found.rules]
-    first = f"The most frequent: {bars[0].label}, {bars[0].value} times." if bars else "No caller was."
+    first = f"The most frequent: {bars[0].label}, {told.counted(bars[0].value, 'time')}." if bars else "No caller was."
     title = "Why callers were handed over"
     table = tuple((bar.label, str(bar.value)) for bar in bars)
     return Plot(title, first, rows("reasons", title, first, bars), ("Reason", "Hand-overs"), table, not bars)

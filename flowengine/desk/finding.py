@@ -33,6 +33,8 @@ LEAST_DIGITS = 3  # fewer are a word like any other
 
 def fold(text: str) -> str:
     """Without case and accents, digits of all scripts as ours: as one would compare two names by ear."""
+    if text.isascii():  # as most are, and a search folds thousands
+        return " ".join(text.casefold().split())
     apart = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", text).casefold())
     plain = "".join(_plain(letter) for letter in apart if not unicodedata.combining(letter))
     return " ".join(plain.translate(_LETTERS).split())
@@ -124,9 +126,9 @@ def card_text(card: Mapping[str, Any]) -> Iterator[str]:
         yield str(person.get("person") or "")
 
 
-def work_text(work: Mapping[str, Any]) -> Iterator[str]:
-    for name in ("kind", "department"):
-        yield str(work.get(name) or "").replace("_", " ")
+def work_text(work: Mapping[str, Any], office: Office) -> Iterator[str]:
+    yield str(work.get("kind") or "").replace("_", " ")
+    yield office.department(str(work.get("department") or ""))
     for name, value in dict(work.get("fields") or {}).items():
         if name != "recording":  # an address: its digits are nobody's number
             yield str(value)
@@ -134,7 +136,7 @@ def work_text(work: Mapping[str, Any]) -> Iterator[str]:
 
 
 def matches(query: Query, texts: Iterator[str], at: object, office: Office) -> bool:
-    values = [text for text in texts if text]
+    values = [fold(text) for text in texts if text]
     moment = words.moment(str(at or ""))
-    digits = " ".join(re.sub(r"\D", "", fold(value)) for value in values)
-    return query.holds(fold(" ".join(values)), digits, moment.astimezone(office.where).date() if moment else None)
+    digits = " ".join(re.sub(r"\D", "", value) for value in values)
+    return query.holds(" ".join(values), digits, moment.astimezone(office.where).date() if moment else None)

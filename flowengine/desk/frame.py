@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
 
@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from flowengine.desk import words
 from flowengine.desk.access import Access, Session
-from flowengine.desk.stream import LONGEST_SECONDS, EventStream
+from flowengine.desk.stream import LONGEST_SECONDS, EventStream, Viewers
 from flowengine.desk.views import Office
 from flowengine.flow import model
 from flowengine.resources import template_dir
@@ -54,6 +54,7 @@ class Frame:
     flows: Callable[[str], model.Flow | None]
     outbox: Outbox | None
     templates: jinja2.Environment
+    viewers: Viewers = field(default_factory=Viewers)
 
     # ---- answers -----------------------------------------------------------------------------------------------------
 
@@ -125,7 +126,9 @@ class Frame:
             return self.plain(403)
         if request.method != "GET":
             return Response(media_type=EventStream.media_type)
-        response = EventStream(events, lambda: self._still_holds(session))
+        if self.viewers.full:
+            return self.plain(503)  # the page asks again every few seconds
+        response = EventStream(self.viewers.counted(events), lambda: self._still_holds(session))
         self.access.renew(response, session)
         return response
 
@@ -147,7 +150,8 @@ class Frame:
 
     async def office(self, flow: str, newest: Mapping[str, Any] | None = None) -> Office:
         if known := self.flows(flow):
-            return Office(known.office.name, words.zone(known.office.timezone), self.clock.now())
+            says = {key: department.say_as for key, department in known.departments.items()}
+            return Office(known.office.name, words.zone(known.office.timezone), self.clock.now(), says)
         card = newest or next(iter(await self.store.cards(flow, 1)), None)
         return self.office_of(card) if card else Office(words.sentence(flow), words.zone("UTC"), self.clock.now())
 

@@ -59,7 +59,7 @@ class HandoffPages:
     def _opened(self, seen: Seen) -> None:
         """Somebody has the card. The page of an older hand-off says nothing about the one that goes on."""
         if not seen.over and seen.card.get("status") in words.LIVE:
-            self.frame.calls.tell(seen.call_id, lambda at: CardConfirmed(at, "page"))
+            self.frame.calls.tell(seen.call_id, lambda at: CardConfirmed(at, "page", seen.handoff))
 
     async def seen(self, session: Session, handoff: str) -> Seen | None:
         """The hand-off, if this session may see it; a try at another is noted."""

@@ -47,11 +47,11 @@ def _pair(label: str, value: str) -> View:
 
 
 def deciders(card: Mapping[str, Any]) -> Iterator[View]:
-    """Who is being rung and may say here what the phone's keys say; `answered`: the phone is picked up."""
+    """Who is being rung and may say here what the phone's keys say; first who has picked up (`answered`)."""
     if card.get("status") not in words.WAITING:
         return
     states = {str(p.get("person", "")): p["state"] for p in card.get("people", ()) if p.get("state")}
-    for name, state in states.items():
+    for name, state in sorted(states.items(), key=lambda each: each[1] != "answered"):
         answered = state == "answered"
         waits = f"{name} has picked up" if answered else f"{name} is ringing"
         yield {"person": name, "answered": answered, "waits": waits}

@@ -16,6 +16,7 @@ from flowengine.desk import figures, overview, search, stream, tasks, words
 from flowengine.desk.access import Session
 from flowengine.desk.frame import LOAD_SECONDS, Frame
 from flowengine.desk.overview import MOST_OLDER, Overview, State
+from flowengine.desk.screens import Screens
 from flowengine.desk.views import View, call_view, card_view, work_view
 
 log = structlog.get_logger("flowengine.desk")
@@ -35,7 +36,7 @@ class ListPages:
     """`/desk/` and its live news, for who holds the session of an office."""
 
     def __init__(self, frame: Frame, state: Overview) -> None:
-        self._frame, self._state = frame, state
+        self._frame, self._state, self._screens = frame, state, Screens()
 
     async def page(self, request: Request) -> Response:
         session = await self._frame.session(request)
@@ -53,12 +54,13 @@ class ListPages:
         session = await self._frame.session(request)
         if session is None or not session.office:
             return self._frame.refuse(request)
-        return self._frame.news(request, session, self._news(session))
+        last = request.headers.get("last-event-id") or request.query_params.get("after", "")
+        return self._frame.news(request, session, self._news(session, last))
 
     async def _read(self, session: Session, older: bool) -> State:
         if older:
-            return await overview.read(self._frame, session.flow, MOST_OLDER)
-        return await self._state.now(session.flow)
+            return await overview.read(self._frame, session.flow, session.departments, MOST_OLDER)
+        return await self._state.now(session.flow, session.departments)
 
     async def _alerts(self, session: Session) -> list[str]:
         """The limits of the flow that are passed. Calls are shown whether or not the figures can be had."""
@@ -71,15 +73,16 @@ class ListPages:
             log.warning("alerts_missing", error=type(mistake).__name__)
             return []
 
-    async def _news(self, session: Session) -> AsyncGenerator[str, None]:
-        """All that is so now, then each change. Whatever a page missed is in the first piece, which replaces what the
-        page shows; each change replaces what was shown of the same thing. So nothing is lost, and twice is once."""
+    async def _news(self, session: Session, last: str) -> AsyncGenerator[str, None]:
+        """All that is so now, or what of it a page that had `last` does not have; then each change, which replaces
+        what was shown of the same thing. So nothing is lost, and twice is once."""
         await self._frame.note_view(session)
         async with self._frame.bus.subscribe(f"office:{session.flow}") as news:
             async with asyncio.timeout(LOAD_SECONDS):
-                state, alerts = await self._state.now(session.flow), await self._alerts(session)
-            shown = overview.shown(state, session)
-            yield stream.message({"type": "now", "alerts": alerts, **_wire(shown)})
+                state, alerts = await self._state.now(session.flow, session.departments), await self._alerts(session)
+            now = {"alerts": alerts, **_wire(overview.shown(state, session))}
+            screen, here_before = self._screens.opened(session.id, last)
+            yield screen.since(now) if here_before else screen.now(now)
             live = {str(card["handoff"]): card for card in state.cards if card["call_id"] in state.running}
             mine = _Mine(self._frame, session, live)
             async with aclosing(stream.with_heartbeats(news, self._frame.longest(session))) as items:
@@ -88,7 +91,7 @@ class ListPages:
                         yield stream.BEAT
                         continue
                     for view in await mine.changes(item):
-                        yield stream.message(view)
+                        yield screen.change(view)
 
 
 def _wire(shown: Mapping[str, Any]) -> View:

@@ -164,6 +164,8 @@ def _explained(mistake: Exception) -> Failed:
             return Failed(f"the mail server refuses our password ({mistake.code})")
         case aiosmtplib.SMTPSenderRefused():
             return Failed(f"the mail server refuses our sender's address ({mistake.code})")
+        case aiosmtplib.SMTPResponseException(code=code) if code < 0:
+            return Failed("what answers there is no mail server")
         case aiosmtplib.SMTPResponseException():
             return Failed(f"the mail server answered {mistake.code}")
         case aiosmtplib.SMTPTimeoutError() | TimeoutError():

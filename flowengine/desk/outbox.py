@@ -18,7 +18,7 @@ from prometheus_client import Counter
 from flowengine.desk.schedule import MOST_TRIES, after_try, moment
 from flowengine.runtime.lane import again_and_again
 from flowengine.runtime.ports import Clock, Parcel, Store
-from flowengine.runtime.senders import Failed, Sender, Taken
+from flowengine.runtime.senders import Arrived, Failed, Sender, Taken
 
 log = structlog.get_logger("flowengine.outbox")
 
@@ -27,13 +27,18 @@ TRIES = Counter(
 )
 
 LEASE = 120.0  # seconds a parcel is kept from others while it is tried: longer than any try and its recording
-TOGETHER = 16  # parcels tried at once …
-TOGETHER_TO_ONE = 4  # … and to one host, so that a hanging one does not hold up the others
-LOOKS = (100, 400, 1600)  # parcels looked at for one that may go; more only while all in front are held up
+TOGETHER = 16  # parcels tried at once outside …
+TOGETHER_TO_ONE = 4  # … and to one host, so that a hanging one does not hold up the others …
+TOGETHER_TO_FAILING = 1  # … and to one whose last try failed
+LOOK = 32  # parcels read at once …
+MOST_LOOKS = 50  # … and how often, each time without those to places where there is no room
+OUTSIDE = ("webhook", "sms", "email")
 LONGEST_SLEEP = 30.0  # seconds; another process may have left something meanwhile, and wall clocks jump
 SHORTEST_SLEEP = 1.0  # seconds, when something is due and may not go yet
 STORE_SECONDS = 10.0  # the store may take for one answer
 CLOSE_SECONDS = 8.0  # tries under way may take at the end
+
+_WITHOUT_DATA = ("sms", "email")  # letters are made without looking at it
 
 T = TypeVar("T")
 Tried = Taken | Failed | None  # None: there was no try
@@ -46,7 +51,8 @@ class Outbox:
     The promise is *at least once, with the same id*. Before a try its parcel's `due` is moved to the end of a lease;
     a process that dies in the middle leaves a parcel that becomes due again. `claim` (of the bus) decides between
     processes that wake for the same parcel. A parcel of a call waits until an earlier one to the same address is sent
-    or dead; a question (`ask`) does not wait for others, because a caller waits for its answer.
+    or dead; a question (`ask`) does not wait for others, because a caller waits for its answer. What goes to a desk of
+    this house is on its way like the rest, and waits for nothing outside.
     """
 
     def __init__(
@@ -65,6 +71,7 @@ class Outbox:
         self._wake = asyncio.Event()
         self._trying: dict[str, asyncio.Task[Tried]] = {}
         self._hosts: Tally[str] = Tally()
+        self._failing: set[str] = set()  # hosts whose last try failed
         self._worker: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -92,12 +99,32 @@ class Outbox:
     async def retry(self, parcel_id: str) -> bool:
         """A dead parcel is tried again, by hand. False when it is unknown, not dead, or retention has emptied it."""
         parcel = await self._ask_store(self._store.parcel(parcel_id))
-        if parcel is None or parcel.state != "dead" or (parcel.channel == "webhook" and not parcel.data):
+        if parcel is None or parcel.state != "dead" or not (parcel.data or parcel.channel in _WITHOUT_DATA):
             return False
         due = self._now().isoformat()
         await self._ask_store(self._store.update_parcel(replace(parcel, state="waiting", tries=0, due=due, error="")))
         self._wake.set()
         return True
+
+    async def report(self, parcel_id: str, word: Arrived | Failed) -> None:
+        """Later word of a letter that was taken: it comes late, twice or in any order. What has arrived stays so, and a
+        failure is of one that was thought to be on its way. A try that is not recorded yet is waited for.
+        """
+        if (task := self._trying.get(parcel_id)) is not None:
+            await asyncio.wait({task}, timeout=STORE_SECONDS)
+        parcel = await self._ask_store(self._store.parcel(parcel_id))
+        if parcel is None:
+            return
+        match word:
+            case Arrived() if parcel.state != "arrived":
+                after = replace(parcel, state="arrived", error="")
+            case Failed(why) if parcel.state == "sent":
+                after = replace(parcel, state="dead", error=why)
+                self._note_failure(after)
+            case _:
+                return
+        TRIES.labels(parcel.channel, after.state).inc()
+        await self._ask_store(self._store.update_parcel(after))
 
     async def close(self) -> None:
         """Waits a moment for what is under way; the rest is picked up by the next process."""
@@ -132,21 +159,30 @@ class Outbox:
                     await self._wake.wait()
 
     async def _round(self) -> float:
-        """Begins what may go; the seconds until there is something to do again."""
+        """Begins what may go; the seconds until there is something to do again. Ten thousand parcels that wait for one
+        address are not read to find the one behind them.
+        """
         now = self._now()
-        for many in LOOKS:
-            due = await self._ask_store(self._store.due_parcels(now.isoformat(), many))
-            going = [parcel for parcel in due if self._begin_if_room(parcel)]
-            if going or len(due) < many:
+        not_by, not_to = set(() if self._is_room_outside() else OUTSIDE), set[str]()
+        for _ in range(MOST_LOOKS):
+            due = await self._ask_store(self._store.due_parcels(now.isoformat(), LOOK, not_by, not_to))
+            for parcel in due:
+                if not self._begin_if_room(parcel):
+                    not_to.add(parcel.address) if parcel.channel == "webhook" else not_by.add(parcel.channel)
+            if len(due) < LOOK:
                 break
         return self._sleep(now, await self._ask_store(self._store.next_due()))
 
     def _begin_if_room(self, parcel: Parcel) -> bool:
-        room = len(self._trying) < TOGETHER and self._hosts[_host(parcel)] < TOGETHER_TO_ONE
-        if room and parcel.id not in self._trying:
+        host = _host(parcel)
+        room = self._hosts[host] < (TOGETHER_TO_FAILING if host in self._failing else TOGETHER_TO_ONE)
+        if room and (self._is_room_outside() or parcel.channel not in OUTSIDE) and parcel.id not in self._trying:
             self._begin(parcel, self._lease_and_try(parcel))
             return True
         return False
+
+    def _is_room_outside(self) -> bool:
+        return len(self._trying) < TOGETHER
 
     def _begin(self, parcel: Parcel, work: Coroutine[Any, Any, Tried]) -> asyncio.Task[Tried]:
         host = _host(parcel)
@@ -194,8 +230,12 @@ class Outbox:
 
     async def _try(self, parcel: Parcel) -> Taken | Failed:
         result = await self._send(parcel)
-        if isinstance(result, Taken):
-            self._tell(parcel)
+        match result:
+            case Taken():
+                self._failing.discard(_host(parcel))
+                self._tell(parcel)
+            case Failed(final=False):
+                self._failing.add(_host(parcel))
         return await self._record(parcel, result)
 
     async def _send(self, parcel: Parcel) -> Taken | Failed:
@@ -220,10 +260,14 @@ class Outbox:
         after = after_try(parcel, result, self._now(), self._chance())
         TRIES.labels(parcel.channel, "again" if after.state == "waiting" else after.state).inc()
         if isinstance(result, Failed):
-            which = {"parcel": parcel.id, "flow": parcel.flow, "kind": parcel.event, "channel": parcel.channel}
-            log.warning("parcel_failed", **which, tries=after.tries, state=after.state, why=after.error)
+            self._note_failure(after)
         await again_and_again("parcel", lambda: self._ask_store(self._store.update_parcel(after)))
         return result
+
+    @staticmethod
+    def _note_failure(after: Parcel) -> None:
+        which = {"parcel": after.id, "flow": after.flow, "kind": after.event, "channel": after.channel}
+        log.warning("parcel_failed", **which, tries=after.tries, state=after.state, why=after.error)
 
     # ---- helpers -----------------------------------------------------------------------------------------------------
 
@@ -236,7 +280,8 @@ class Outbox:
 
 
 def _host(parcel: Parcel) -> str:
-    """Who is asked to take it: the host of a webhook; all texts share one carrier, all e-mails one server."""
+    """Who is asked to take it: the host of a webhook; all texts share one carrier, all e-mails one server, all work one
+    desk."""
     if parcel.channel != "webhook":
         return parcel.channel
     try:

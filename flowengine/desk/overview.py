@@ -21,26 +21,37 @@ MOST_OLDER = 1_000  # cards, for who asks for older ones
 MOST_EARLIER = 20  # hand-offs of earlier days, for who does not
 MOST_WORK = 200
 
+Seen = tuple[str, tuple[str, ...]]  # of which office, of which departments
+
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """One office as the store has it. `running` are the calls that go on, `talking` those with the receptionist."""
+    """One office as the store has it. `running` are the calls that go on, `talking` those with the receptionist;
+    `whole`: there are no older cards."""
 
     office: Office
     cards: Sequence[Mapping[str, Any]]
     running: frozenset[str]
     talking: Sequence[View]
     work: Sequence[Mapping[str, Any]]
+    whole: bool = True
 
 
-async def read(frame: Frame, flow: str, most: int = MOST_CARDS) -> State:
-    store = frame.store
-    rows, cards, work = await asyncio.gather(store.calls(flow, MOST_CALLS), store.cards(flow, most), _work(frame, flow))
+async def read(frame: Frame, flow: str, departments: tuple[str, ...] = (), most: int = MOST_CARDS) -> State:
+    """As much of it as those see who see `departments`; () is all."""
+    rows, theirs, others, work = await asyncio.gather(
+        frame.store.calls(flow, MOST_CALLS),
+        frame.store.cards(flow, most, departments=departments),
+        _others(frame, flow, departments),
+        _work(frame, flow, departments),
+    )
+    cards = list({str(card["handoff"]): card for card in (*theirs, *others)}.values())
     office = await frame.office(flow, next(iter(cards), None))
     running = await _running(frame, rows, cards)
     handed = {str(card["call_id"]) for card in cards if card.get("status") in words.LIVE}
     talking = [row for row in rows if row.call_id in running - handed][:MOST_TALKING]
-    return State(office, cards, running, [await _talking(frame, row, office) for row in talking], work)
+    views = [await _talking(frame, row, office) for row in talking]
+    return State(office, cards, running, views, work, whole=len(theirs) < most)
 
 
 async def _running(frame: Frame, rows: Sequence[CallRow], cards: Sequence[Mapping[str, Any]]) -> frozenset[str]:
@@ -59,10 +70,17 @@ async def _talking(frame: Frame, row: CallRow, office: Office) -> View:
     return call_view(row.call_id, caller, row.started, office)
 
 
-async def _work(frame: Frame, flow: str) -> Sequence[Mapping[str, Any]]:
+async def _others(frame: Frame, flow: str, departments: tuple[str, ...]) -> Sequence[Mapping[str, Any]]:
+    """The newest of all departments, which tell whose callers the receptionist has no more."""
+    return await frame.store.cards(flow, MOST_CARDS) if departments else ()
+
+
+async def _work(frame: Frame, flow: str, departments: tuple[str, ...]) -> Sequence[Mapping[str, Any]]:
     """The newest, and what is left to do however old it is."""
-    store = frame.store
-    newest, waiting = await asyncio.gather(store.work(flow, MOST_WORK), store.work(flow, MOST_WORK, open_only=True))
+    newest, waiting = await asyncio.gather(
+        frame.store.work(flow, MOST_WORK, departments=departments),
+        frame.store.work(flow, MOST_WORK, open_only=True, departments=departments),
+    )
     return list({str(work["work"]): work for work in (*waiting, *newest)}.values())
 
 
@@ -81,7 +99,7 @@ def shown(state: State, session: Session, *, older: bool = False) -> dict[str, A
         "clock": office.now.timestamp(),
         "live": _ordered(view for view in handoffs if view["live"]),
         "past": [*today, *left],
-        "more": len(left) < len(earlier) or (not older and len(state.cards) >= MOST_CARDS),
+        "more": len(left) < len(earlier) or (not older and not state.whole),
         "older": older,
         "talking": list(state.talking),
         "work": _ordered(view for view in views if not view["done"]),
@@ -100,35 +118,36 @@ def _still_shown(work: Mapping[str, Any], office: Office) -> bool:
 
 
 class Overview:
-    """One reading at a time for each office, shared by all who asked before it began: after a restart every screen of
-    an office comes back in the same second."""
+    """One reading at a time for all who see the same of an office, shared by those who asked before it began: after a
+    restart every screen of an office comes back in the same second."""
 
     def __init__(self, frame: Frame) -> None:
         self._frame = frame
-        self._reading: dict[str, asyncio.Task[State]] = {}
-        self._next: dict[str, asyncio.Task[State]] = {}
+        self._reading: dict[Seen, asyncio.Task[State]] = {}
+        self._next: dict[Seen, asyncio.Task[State]] = {}
 
-    async def now(self, flow: str) -> State:
+    async def now(self, flow: str, departments: tuple[str, ...] = ()) -> State:
         """A state read after this was asked; at most twice `LOAD_SECONDS` later."""
-        task = self._next.get(flow)
+        seen = flow, departments
+        task = self._next.get(seen)
         if task is None:
-            task = self._next[flow] = asyncio.create_task(self._read_after(flow, self._reading.get(flow)))
-            task.add_done_callback(_seen)
+            task = self._next[seen] = asyncio.create_task(self._read_after(seen, self._reading.get(seen)))
+            task.add_done_callback(_noticed)
         return await asyncio.shield(task)
 
-    async def _read_after(self, flow: str, before: asyncio.Task[State] | None) -> State:
+    async def _read_after(self, seen: Seen, before: asyncio.Task[State] | None) -> State:
         if before is not None:
             await asyncio.wait([before])
-        mine = self._reading[flow] = self._next.pop(flow)  # who asks from now on wants a later one
+        mine = self._reading[seen] = self._next.pop(seen)  # who asks from now on wants a later one
         try:
             async with asyncio.timeout(LOAD_SECONDS):
-                return await read(self._frame, flow)
+                return await read(self._frame, *seen)
         finally:
-            if self._reading.get(flow) is mine:
-                del self._reading[flow]
+            if self._reading.get(seen) is mine:
+                del self._reading[seen]
 
 
-def _seen(task: asyncio.Task[State]) -> None:
+def _noticed(task: asyncio.Task[State]) -> None:
     """Should nobody wait for it any more, its failure is no surprise later."""
     if not task.cancelled():
         task.exception()

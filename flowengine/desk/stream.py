@@ -21,6 +21,7 @@ SEND_SECONDS = 2.0  # a browser that takes nothing for so long reconnects and is
 LONGEST_SECONDS = 600.0  # then the browser reconnects, which renews its session
 RETRY_MILLISECONDS = 1000, 3000  # so that not every screen comes back at the same moment
 CHECK_SECONDS = 8.0  # at most, between two looks whether a viewer still may look
+MOST_VIEWERS = 800  # of one process: a connection each, and a process often has 1,024 for its calls too
 AT_ONCE = 16  # viewers that are told something before everything else has its turn
 
 BEAT = ": beat\nevent: beat\ndata: 1\n\n"  # the comment keeps proxies awake, the event tells the page that all is well
@@ -28,8 +29,8 @@ RELOAD = {"type": "reload"}
 
 
 def message(data: Mapping[str, object], id: object = None) -> str:
-    """One event. JSON in ASCII has no line break, whatever was said."""
-    number = f"id: {id}\n" if isinstance(id, int) else ""
+    """One event. JSON in ASCII has no line break, whatever was said; an `id` is a number or a token of ours."""
+    number = f"id: {id}\n" if isinstance(id, int | str) else ""
     return f"{number}data: {json.dumps(data, separators=(',', ':'))}\n\n"
 
 
@@ -69,6 +70,27 @@ def turns() -> Turns:
     """Those of the running loop, which all pages share."""
     loop = asyncio.get_running_loop()
     return _turns.get(loop) or _turns.setdefault(loop, Turns(loop))
+
+
+class Viewers:
+    """Counts who looks, for whoever may look may open a thousand pages."""
+
+    def __init__(self) -> None:
+        self._looking = 0
+
+    @property
+    def full(self) -> bool:
+        return self._looking >= MOST_VIEWERS
+
+    async def counted(self, events: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+        """The same events, one viewer more until they end."""
+        self._looking += 1
+        try:
+            async with aclosing(events):
+                async for piece in events:
+                    yield piece
+        finally:
+            self._looking -= 1
 
 
 async def with_heartbeats(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -29,6 +29,10 @@ class Office:
     name: str
     where: ZoneInfo
     now: datetime
+    departments: Mapping[str, str] = field(default_factory=dict)  # what the office calls each, by key
+
+    def department(self, key: str) -> str:
+        return words.department(self.departments.get(key) or words.sentence(key))
 
     def time(self, iso: object) -> str:
         return words.clock_words(words.moment(str(iso)), self.where, self.now)
@@ -39,15 +43,16 @@ def card_view(card: Mapping[str, Any], office: Office, *, call_over: bool = Fals
     status, decided = str(card.get("status", "")), words.moment(str(card.get("decided_at", "")))
     live = status in words.LIVE and not call_over
     waiting = status in words.WAITING and not call_over
-    began = words.epoch(decided)
+    began, kept = words.epoch(decided), not card.get("blanked")
     return {
         "handoff": card["handoff"],
         "call_id": card["call_id"],
         "href": f"/desk/handoffs/{card['handoff']}",
-        "headline": card.get("headline") or "A caller needs a person",
+        "headline": card.get("headline") or ("A caller needs a person" if kept else "No longer kept"),
         "summary": card.get("summary", ""),
         "department": words.department(str(card.get("department", ""))),
-        "caller": words.phone(str(card.get("caller", ""))) or "Number withheld",
+        "kept": kept,  # false once retention has emptied it
+        "caller": words.phone(str(card.get("caller", ""))) or ("Number withheld" if kept else ""),
         "tone": "over" if call_over and status in words.LIVE else words.tone(status),
         "live": live,
         "waiting": waiting,  # the caller waits for a person: a phone is about to ring, or rings
@@ -60,7 +65,7 @@ def card_view(card: Mapping[str, Any], office: Office, *, call_over: bool = Fals
         "status_text": _status_text(card, status, call_over),
         "decided": str(card.get("decided_at", "")),
         "time": office.time(card.get("decided_at", "")),
-        "pairs": list(_pairs(card, office)),
+        "pairs": list(_pairs(card, office) if kept else _where_and_when(card, office)),
         "recording": _web_address(card.get("recording")),
         "people": [_person(person, status) for person in card.get("people", ())],
     }
@@ -85,19 +90,23 @@ def _pairs(card: Mapping[str, Any], office: Office) -> Iterator[View]:
     fields, caller = card.get("fields", ()), str(card.get("caller", ""))
     if caller not in (str(field.get("value", "")) for field in fields):
         yield _pair("Calls from", caller or "number withheld")
+    yield from _where_and_when(card, office)
+    for given in fields:
+        value, matched = str(given.get("value", "")), str(card.get("matched", ""))
+        if given.get("name") == "rule":
+            value = words.sentence(value) + (f" (“{matched}”)" if matched else "")
+        yield _pair(str(given.get("label", "")), value)
+
+
+def _where_and_when(card: Mapping[str, Any], office: Office) -> Iterator[View]:
     yield _pair("For", words.department(str(card.get("department", ""))))
     yield _pair("Handed over", office.time(card.get("decided_at", "")))
-    for field in fields:
-        value, matched = str(field.get("value", "")), str(card.get("matched", ""))
-        if field.get("name") == "rule":
-            value = words.sentence(value) + (f" (“{matched}”)" if matched else "")
-        yield _pair(str(field.get("label", "")), value)
 
 
 def _pair(label: str, value: str) -> View:
     missing = value in ("", words.NOT_GIVEN)
     dial = f"tel:{value}" if words.dialable(value) else ""
-    return {"label": label, "value": words.phone(value) or words.NOT_GIVEN, "missing": missing, "dial": dial}
+    return {"label": label, "value": words.day(words.phone(value)) or words.NOT_GIVEN, "missing": missing, "dial": dial}
 
 
 def _person(person: Mapping[str, Any], status: str) -> View:
@@ -130,7 +139,7 @@ def work_view(work: Mapping[str, Any], office: Office) -> View:
         "work": work["work"],
         "kind": _KINDS.get(kind, words.sentence(kind)),
         "title": title or "Caller did not give a name",
-        "department": words.department(words.sentence(str(work.get("department", "")))),
+        "department": office.department(str(work.get("department", ""))),
         "time": office.time(work.get("at", "")),
         "fields": [_pair(words.sentence(name), value) for name, value in fields.items() if name not in left_out],
         "promised": _promised(fields.get(PROMISED, ""), by, office),

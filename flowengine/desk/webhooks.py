@@ -110,7 +110,7 @@ class Webhooks:
             return float(given[:9])
         try:
             until = parsedate_to_datetime(given)
-        except ValueError:
+        except (ValueError, OverflowError):
             return 0.0
         until = until if until.tzinfo else until.replace(tzinfo=UTC)
         return max(0.0, (until - self._now()).total_seconds())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from datetime import UTC, datetime
+from functools import lru_cache
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import phonenumbers
@@ -76,8 +77,9 @@ def about_to_ring(say_as: str) -> str:
     return f"A caller is about to ring {who}" if who else "A caller is about to ring"
 
 
+@lru_cache(maxsize=4_096)
 def phone(value: str) -> str:
-    """`+13125550199` → `(312) 555-0199`; anything else as it is."""
+    """`+13125550199` → `(312) 555-0199`; anything else as it is. Remembered: it is most of the work of a long list."""
     if not dialable(value):
         return value
     try:
@@ -91,6 +93,17 @@ def phone(value: str) -> str:
 
 def dialable(value: str) -> bool:
     return re.fullmatch(r"\+[1-9]\d{6,14}", value) is not None
+
+
+def day(value: str) -> str:
+    """`2026-11-12` → `Thu 12 Nov 2026`; anything else as it is."""
+    if not re.fullmatch(r"\d{4}-\d\d-\d\d", value, re.ASCII):
+        return value
+    try:
+        date = datetime.fromisoformat(value)
+    except ValueError:
+        return value
+    return f"{date:%a} {date.day} {date:%b} {date:%Y}"
 
 
 def zone(name: str) -> ZoneInfo:

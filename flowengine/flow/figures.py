@@ -65,7 +65,7 @@ _ALL = (
         "hand-overs in which the caller hung up before anybody was connected",
         "all hand-overs",
         "A caller who says never mind, or asks to leave a message instead, has not abandoned. A line that broke looks "
-        "like a caller who hung up.",
+        "like a caller who hung up. Who gives up after `method: refer` has let the call go is not seen.",
     ),
     Figure(
         "time_to_answer",
@@ -84,7 +84,8 @@ _ALL = (
         "duration",
         "above",
         "How long the two talk before the caller's name or reason comes up.",
-        "the time from the connection until either of the two has said the caller's name, or two words of the reason",
+        "the time from the connection until either of the two has said a word of the caller's name, or two words of "
+        "the reason",
         "connected hand-overs with a transcript of both sides in which it came up",
         "A line of the transcript counts from its end, so the time is up to one sentence late. A reason told in quite "
         "other words is not recognised, nor is a name the transcript misspells. Talks in which it never comes up are "
@@ -99,9 +100,9 @@ _ALL = (
         "hand-overs in which the caller says again, to the person, something that stood on the card",
         "connected hand-overs with a transcript of both sides, and something on the card to repeat",
         "A word of the name, four digits in a row of a number, or two words of any other answer count as said again, "
-        "unless the person said them first. Paraphrases, spelling out, and numbers as words of other languages than "
-        "English are missed; ordinary words that are also names are mistaken. Yes-or-no answers and choices are not "
-        "looked at.",
+        "unless the person said them first. Paraphrases, what the receptionist noted wrongly, and numbers as words of "
+        "other languages than English are missed; ordinary words that are also names are mistaken. Yes-or-no answers "
+        "and choices are not looked at.",
     ),
     Figure(
         "handle_time",
@@ -122,7 +123,8 @@ _ALL = (
         "calls that staff marked as resolved, and whose caller did not call again within 7 days",
         "calls that staff marked as resolved or not, from a number that was not withheld",
         "Known only a week later, so it is computed for the same length of time, one week earlier. Somebody who calls "
-        "again about something else counts as not helped; somebody who calls from another phone counts as helped.",
+        "again about something else counts as not helped; somebody who calls from another phone counts as helped. With "
+        "`keep_transcripts` under two weeks too little is left to tell.",
     ),
     Figure(
         "attempts",

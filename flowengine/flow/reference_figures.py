@@ -35,7 +35,9 @@ def _table() -> Iterator[str]:
 def formula(figure: Figure) -> str:
     """How a figure is computed, in one sentence."""
     if figure.kind == "duration":
-        return f"Of {figure.of}: {figure.over}. The median, and the time within which nine of ten lie."
+        return (
+            f"Of {figure.of}: {figure.over}. The median (half lie below it), and the time that nine of ten stay within."
+        )
     return f"{figure.over[0].upper()}{figure.over[1:]}, divided by {figure.of}."
 
 

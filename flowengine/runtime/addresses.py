@@ -7,9 +7,8 @@ import socket
 
 from aiohttp import AddrInfoType
 
-# Whose last four bytes are an IPv4 address: "compatible" ones (::10.0.0.1) and NAT64.
-_ENDS_IN_IPV4 = (ipaddress.IPv6Network("::/96"), ipaddress.IPv6Network("64:ff9b::/96"))
-_LOCAL_NAT64 = ipaddress.IPv6Network("64:ff9b:1::/48")  # RFC 8215; older Pythons take it for global
+_UNICAST = ipaddress.IPv6Network("2000::/3")  # all that is given out of IPv6; Python takes more of it for global
+_NAT64 = ipaddress.IPv6Network("64:ff9b::/96")  # how an IPv4 address is reached from a network without it (RFC 6052)
 
 IPAddress = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -35,14 +34,13 @@ def public_socket(info: AddrInfoType) -> socket.socket:
 
 def is_public(address: IPAddress) -> bool:
     """False for private, loopback, link-local, shared, reserved and multicast addresses, however they are wrapped."""
-    outer = address.is_global and not address.is_multicast and address not in _LOCAL_NAT64
-    return outer and all(map(is_public, _wrapped(address)))
+    outer = address.version == 4 or address in _UNICAST or address in _NAT64
+    return outer and address.is_global and not address.is_multicast and all(map(is_public, _wrapped(address)))
 
 
 def _wrapped(address: IPAddress) -> list[IPAddress]:
-    """The IPv4 addresses an IPv6 address stands for (mapped, compatible, 6to4, Teredo, NAT64)."""
+    """The IPv4 addresses an IPv6 address stands for (6to4, Teredo, NAT64)."""
     if isinstance(address, ipaddress.IPv4Address):
         return []
-    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if any(address in net for net in _ENDS_IN_IPV4) else None
-    teredo = address.teredo or ()
-    return [found for found in (address.ipv4_mapped, address.sixtofour, last, *teredo) if found is not None]
+    last = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF) if address in _NAT64 else None
+    return [found for found in (address.sixtofour, last, *(address.teredo or ())) if found is not None]

@@ -168,8 +168,9 @@ class CallAudio:
             return
         if self._loop.time() >= self._busy_until:
             self._play(CUSHION)
-        self._play(audio)
-        if is_voiced(audio):
+        voiced = is_voiced(audio)
+        self._play(audio, voiced)
+        if voiced:
             self._voiced = 0
             if self._reply != reply:
                 self._reply = reply
@@ -237,18 +238,19 @@ class CallAudio:
             self._ceiling.cancel()
         self._post(e.LinePlayed(self._seconds(), line, self._text))
 
-    def _play(self, audio: bytes) -> None:
+    def _play(self, audio: bytes, voiced: bool | None = None) -> None:
         """Something said; music that is playing dies away before it."""
         if self._feed is not None:
             self._send(self._feed.fade())
-        self._send(audio)
+        self._send(audio, voiced)
 
-    def _send(self, audio: bytes) -> None:
+    def _send(self, audio: bytes, voiced: bool | None = None) -> None:
+        """`voiced` is whether it can be heard, where that is known."""
         if self._line is None or not audio:
             return
         self._line.play(audio)
         self._busy_until = max(self._loop.time(), self._busy_until) + len(audio) / BYTES_A_SECOND
-        if is_voiced(audio):
+        if is_voiced(audio) if voiced is None else voiced:
             self._sound_until = self._busy_until
 
     def _skip_silence(self) -> None:

@@ -15,7 +15,6 @@ log = structlog.get_logger("flowengine.meters")
 
 MOST_WAITING = 1000  # calls that are over and not measured yet
 STORE_SECONDS = 5.0
-MOST_PARCELS = 1000  # counted of each state; more is shown as so many
 
 
 class Counted:
@@ -51,15 +50,16 @@ class Counted:
         """The text of the meters. A store that does not answer leaves the outbox's gauges as they were."""
         try:
             async with asyncio.timeout(STORE_SECONDS):
-                waiting, dead = [
-                    len(await self._store.parcels(state=state, limit=MOST_PARCELS)) for state in ("waiting", "dead")
-                ]
+                waiting, dead = [await self._store.count_parcels(state) for state in ("waiting", "dead")]
             self._meters.parcels(waiting=waiting, dead=dead)
         except Exception as mistake:
             log.warning("parcels_not_counted", error=type(mistake).__name__)
+        self._meters.backlog(self._store.backlog())
         self._meters.now(running=running, ignored=ignored)
-        for flow in self._flows.flows.values():
-            self._meters.alerts(flow.key, (await self._measurer.alerts(flow, self._clock.now())).raised)
+        flows = list(self._flows.flows.values())
+        looks = await asyncio.gather(*(self._measurer.alerts(flow, self._clock.now()) for flow in flows))
+        for flow, look in zip(flows, looks, strict=True):
+            self._meters.alerts(flow.key, look.raised)
         return self._meters.page()
 
     async def close(self) -> None:

@@ -53,12 +53,13 @@ class Flowbook:
 
 
 def read_flows(where: str) -> dict[str, str]:
-    """File name → text of one file or of every `.yaml` in a folder. Raises `FlowbookError`."""
+    """File name → text of one file or of every `.yaml` or `.yml` in a folder. Raises `FlowbookError`."""
     path = Path(where)
-    files = sorted(path.glob("*.yaml")) if path.is_dir() else [path]
+    files = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
     if not files:
         raise FlowbookError(f"no .yaml file in {where}")
     try:
         return {str(file): file.read_text("utf-8") for file in files}
     except (OSError, UnicodeDecodeError) as mistake:
-        raise FlowbookError(f"cannot read {where}: {mistake}") from mistake
+        why = mistake.strerror if isinstance(mistake, OSError) else "it is not UTF-8"
+        raise FlowbookError(f"cannot read {where}: {why}") from mistake

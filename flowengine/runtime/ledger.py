@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
@@ -56,17 +56,26 @@ class Ledger:
     async def _send(self, call_id: str) -> None:
         batch = tuple(self._waiting)
         try:
-            await self._store.append(call_id, batch)
-        except StaleWriter:
-            await self._send_rest(call_id, batch)
+            await append_once(self._store.append, self._store.journal, call_id, batch)
+        except StaleWriter:  # another process has taken the call over: these lines cannot be written any more
+            self._waiting.clear()
+            raise
         del self._waiting[: len(batch)]
 
-    async def _send_rest(self, call_id: str, batch: Sequence[Entry]) -> None:
-        """An earlier try may have been given up here and have succeeded there: its lines are those we hold. When they
-        are not, another process has taken the call over, and those lines cannot be written any more."""
-        written = await self._store.journal(call_id, batch[0].sequence - 1)
-        if tuple(written) != tuple(batch[: len(written)]):
-            self._waiting.clear()
-            raise StaleWriter(call_id)
-        if len(written) < len(batch):
-            await self._store.append(call_id, batch[len(written) :])
+
+async def append_once(
+    append: Callable[[str, Sequence[Entry]], Awaitable[object]],
+    journal: Callable[[str, int], Awaitable[Sequence[Entry]]],
+    call_id: str,
+    lines: Sequence[Entry],
+) -> None:
+    """Appends lines of which an earlier try may have been given up here and have succeeded there. Raises `StaleWriter`
+    when others stand in their place."""
+    try:
+        await append(call_id, lines)
+    except StaleWriter:
+        written = await journal(call_id, lines[0].sequence - 1)
+        if tuple(written) != tuple(lines[: len(written)]):
+            raise
+        if len(written) < len(lines):
+            await append(call_id, lines[len(written) :])

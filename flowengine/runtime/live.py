@@ -19,24 +19,26 @@ from flowengine.call.state import Call, Phase
 from flowengine.flow.model import Flow
 from flowengine.runtime.flowbook import Flowbook
 from flowengine.runtime.music import built_in_music
+from flowengine.runtime.overflow import most_calls, straight_to_a_person
 from flowengine.runtime.ports import CallerLine, CallRow, Entry, NoSuchCall
 from flowengine.runtime.session import Ports, Session
 
 log = structlog.get_logger("flowengine.live")
 
 UNKNOWN_NUMBER = "We are sorry. This number is not in service. Goodbye."
-TOO_MANY = "We are sorry. All our lines are busy right now. Please call again in a few minutes. Goodbye."
-MOST_CALLS = 2000
 MOST_REVIVING = 256  # calls taken up from their journal at the same time because of news
 LATE = "late"
 CALLED_BEFORE_SECONDS = 0.5
+KNOWN_SECONDS = 2.0
+OUTAGE_SECONDS = 600.0  # for news that nobody waits for, such as that of a recording
 
 
 class LiveCalls:
     """Implements `ports.Calls`."""
 
-    def __init__(self, ports: Ports, flows: Flowbook) -> None:
+    def __init__(self, ports: Ports, flows: Flowbook, *, most: int | None = None) -> None:
         self._ports, self._flows = ports, flows
+        self._most = most_calls() if most is None else most
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._arriving: dict[str, asyncio.Future[str]] = {}
@@ -54,23 +56,22 @@ class LiveCalls:
         if (known := self._arriving.get(ref)) is not None:
             call_id = await known
             return call_id, await self.ask(call_id, self._arrival(ref, call_id, caller, dialled, arrives_by))
-        if row := await self._ports.store.call_by_ref(ref):
-            return row.call_id, await self.ask(
-                row.call_id, self._arrival(ref, row.call_id, caller, dialled, arrives_by)
-            )
+        if known_id := await self._known(ref):
+            return known_id, await self.ask(known_id, self._arrival(ref, known_id, caller, dialled, arrives_by))
         found = self._flows.by_number(dialled)
         if found is None:
-            return await self._refuse(ref, caller, dialled, arrives_by, UNKNOWN_NUMBER)
-        if self.draining or len(self._sessions) >= MOST_CALLS:
-            return await self._refuse(ref, caller, dialled, arrives_by, TOO_MANY)
-        call_id = _new_id()
+            return await self._refuse(_new_id(), ref, caller, dialled, arrives_by, HangUp(UNKNOWN_NUMBER))
+        call_id, (flow, source) = _new_id(), found
+        if self.draining or len(self._sessions) >= self._most:
+            instead = straight_to_a_person(flow, call_id, caller, dialled, self._ports.clock.now())
+            return await self._refuse(call_id, ref, caller, dialled, arrives_by, instead)
         self._arriving[ref] = future = asyncio.get_running_loop().create_future()
-        flow, source = found
         try:
             await self._open(call_id, ref, caller, flow, source)
             began = self._ports.clock.monotonic()
             before = await self._called_before(flow, caller, call_id)
             session = self._begin(call_id, Session(flow, self._ports, began=began))
+            full = self._ports.store.backlog() >= 1.0
             future.set_result(call_id)
         finally:
             self._arriving.pop(ref, None)
@@ -84,7 +85,25 @@ class LiveCalls:
             "since": self._ports.clock.now().isoformat(),
         }
         await self._ports.bus.publish(f"office:{flow.key}", news)
-        return call_id, await session.ask(self._arrival(ref, call_id, caller, dialled, arrives_by, before))
+        document = await session.ask(self._arrival(ref, call_id, caller, dialled, arrives_by, before))
+        if full:  # what is said could not be kept: a person takes the call (reliability.md F27, F28)
+            log.error("nothing_can_be_kept", call=call_id)
+            session.post(e.AgentFailed(session.seconds(), "nothing can be kept"))
+        return call_id, document
+
+    async def _known(self, ref: str) -> str:
+        """The id of a call that is here already: the carrier asks again when an answer was late. A store in an outage
+        does not stop a new one; "" then, and for a call nobody knows."""
+        for call_id, session in self._sessions.items():
+            if session.call.ref == ref:
+                return call_id
+        try:
+            async with asyncio.timeout(KNOWN_SECONDS):
+                row = await self._ports.store.call_by_ref(ref)
+        except Exception as mistake:
+            log.error("call_not_looked_up", error=type(mistake).__name__)
+            return ""
+        return row.call_id if row else ""
 
     def _arrival(
         self,
@@ -121,15 +140,19 @@ class LiveCalls:
             log.error("open_call_failed", call=call_id, error=type(mistake).__name__)
 
     async def _refuse(
-        self, ref: str, caller: str, dialled: str, by: Literal["phone", "sip"], why: str
+        self, call_id: str, ref: str, caller: str, dialled: str, by: Literal["phone", "sip"], instead: Document
     ) -> tuple[str, Document]:
-        """No flow answers this number, or no line is free: journalled, and said to the caller."""
-        call_id, now = _new_id(), self._ports.clock.now().isoformat()
-        await self._ports.store.open_call(CallRow(call_id, ref, "", "", "", now, None), caller=caller)
+        """No flow answers this number, or no line is free: journalled, and the caller gets something else."""
+        now = self._ports.clock.now().isoformat()
         arrival = e.CallArrived(0.0, "", call_id, ref, caller, dialled, by, now)
-        await self._ports.store.append(call_id, [Entry(1, *encode(arrival))])
-        await self._ports.store.close_call(call_id, "failed")
-        return call_id, HangUp(why)
+        try:
+            async with asyncio.timeout(KNOWN_SECONDS):
+                await self._ports.store.open_call(CallRow(call_id, ref, "", "", "", now, None), caller=caller)
+                await self._ports.store.append(call_id, [Entry(1, *encode(arrival))])
+                await self._ports.store.close_call(call_id, "failed")
+        except Exception as mistake:  # the caller hears it all the same
+            log.error("refused_call_not_kept", call=call_id, error=type(mistake).__name__)
+        return call_id, instead
 
     def _begin(self, call_id: str, session: Session) -> Session:
         self._sessions[call_id] = session
@@ -156,8 +179,11 @@ class LiveCalls:
         _, commands = step(flow, call, question(call.at, LATE))
         return next((c.document for c in commands if isinstance(c, Answer) and c.request == LATE), HangUp())
 
-    async def _revive(self, call_id: str) -> Session | None:
-        """The call taken up from its journal, or None when it is over."""
+    async def _revive(self, call_id: str, patience: float = KNOWN_SECONDS) -> Session | None:
+        """The call taken up from its journal, or None when it is over. Raises `TimeoutError` when lines of it still
+        wait for the database: without them it would be taken up as it was a while ago."""
+        async with asyncio.timeout(patience):
+            await self._ports.store.caught_up(call_id)
         row = await self._ports.store.call(call_id)
         if row is None:
             raise NoSuchCall(call_id)
@@ -191,7 +217,7 @@ class LiveCalls:
     async def _tell_lost(self, call_id: str, news: Callable[[float], e.Event]) -> None:
         """News of a call that is not live here: it is taken up from its journal, unless it is over or unknown."""
         try:
-            session = await self._revive(call_id)
+            session = await self._revive(call_id, OUTAGE_SECONDS)
             late = session is None and await self._recorded(call_id, news(0.0))
         except Exception as mistake:
             if not isinstance(mistake, NoSuchCall):

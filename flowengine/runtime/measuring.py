@@ -12,7 +12,7 @@ from weakref import WeakKeyDictionary
 
 import structlog
 
-from flowengine.call.journal import BadJournal, decode
+from flowengine.call.journal import decode
 from flowengine.call.measures import CallMeasures, judged, measure, unmeasured
 from flowengine.call.metrics import Value, alerts, figures
 from flowengine.flow.compiler import compile_flow
@@ -124,14 +124,12 @@ class Measurer:
 
     def _read(self, row: CallRow, entries: Sequence[Entry], served: Flow | None) -> CallMeasures:
         flow = served if served is not None and served.version == row.flow_version else self._flow(row)
+        whole = bool(entries) and not any(entry.blanked for entry in entries)  # without words no rule fires again
         try:
-            events = [decode(entry.kind, entry.body) for entry in entries if entry.kind != "Commands"]
-        except BadJournal:
-            events = []
-        try:
-            if flow is not None and events:
+            if flow is not None and whole:
+                events = [decode(entry.kind, entry.body) for entry in entries if entry.kind != "Commands"]
                 return measure(flow, events, key=self._key)
-        except Exception as mistake:  # an old journal that today's core cannot follow must not take the others along
+        except Exception as mistake:  # a journal that today's core cannot follow must not take the others along
             log.warning("call_not_measured", call=row.call_id, error=type(mistake).__name__)
         return unmeasured(row.call_id, row.flow, row.started, row.outcome or "")
 

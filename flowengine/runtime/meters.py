@@ -53,6 +53,11 @@ class Meters:
             "flowengine_alert", "1 while a limit of alert_when is passed.", ("flow", "figure"), registry=r
         )
         self._ignored_before = 0
+        self._backlog = Gauge(
+            "flowengine_store_backlog",
+            "How full the spool is that bridges an outage of the database; at 1 new calls go to people.",
+            registry=r,
+        )
 
     def call_over(self, flow: Flow, call: CallMeasures) -> None:
         """A call of this process has ended."""
@@ -77,6 +82,10 @@ class Meters:
         self._running.set(running)
         self._ignored.inc(max(0, ignored - self._ignored_before))
         self._ignored_before = max(ignored, self._ignored_before)
+
+    def backlog(self, share: float) -> None:
+        """What waits for the database, from 0 (nothing) to 1 (no more can be kept)."""
+        self._backlog.set(share)
 
     def parcels(self, *, waiting: int, dead: int) -> None:
         """What the outbox still holds."""

@@ -12,7 +12,7 @@ SILENCE = 0xFF
 
 _BIAS, _CLIP = 0x84, 32635
 _VOICED = 327.68  # rms of a voiced frame at least: -40 dBFS
-_UNIT = 32  # its square in the table of energies, whose ceiling keeps a single click from being a voice
+_LOUDEST = 8  # times that power a sample counts at most, which keeps a single click from being a voice
 _QUIET = 128  # a sample this small is silence, about -48 dBFS
 _MARGIN = RATE * 40 // 1000  # of silence left around a trimmed sentence
 
@@ -31,7 +31,7 @@ def _code(sample: int) -> int:
 
 _LINEAR = tuple(_linear(code) for code in range(256))
 _CODES = bytes(_code(sample << 2) for sample in range(-8192, 8192))  # mu-law keeps 14 of 16 bits
-_ENERGY = bytes(min(255, round(_UNIT * (sample / _VOICED) ** 2)) for sample in _LINEAR)
+_POWER = bytes((1 << min(_LOUDEST, round((sample / _VOICED) ** 2))) - 1 for sample in _LINEAR)  # as so many set bits
 _LOUD = bytes(abs(sample) > _QUIET for sample in _LINEAR)
 
 
@@ -52,8 +52,10 @@ def loudness(audio: bytes) -> float:
 
 
 def is_voiced(frame: bytes) -> bool:
-    """Whether a frame of any length is louder than about -40 dBFS."""
-    return sum(frame.translate(_ENERGY)) > _UNIT * len(frame)
+    """Whether a frame of any length is louder than about -40 dBFS. Every frame of every call is asked: counting the
+    bits of one large number takes a third of the time of adding up its bytes.
+    """
+    return int.from_bytes(frame.translate(_POWER), "little").bit_count() > len(frame)
 
 
 def is_quiet(audio: bytes) -> bool:

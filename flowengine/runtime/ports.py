@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from datetime import datetime
@@ -22,6 +22,14 @@ class Clock(Protocol):
     def monotonic(self) -> float: ...
 
 
+class ConnectFailed(Exception):
+    """No WebSocket could be opened; `status` is the HTTP status of the refusal, None when nobody answered."""
+
+    def __init__(self, reason: str, status: int | None = None) -> None:
+        super().__init__(reason)
+        self.status = status
+
+
 class MediaSocket(Protocol):
     """The seam between the frame path and a WebSocket library: callbacks in, sends that never wait.
 
@@ -29,7 +37,12 @@ class MediaSocket(Protocol):
     dropped and counted. Control messages are never dropped; a peer that takes nothing for 2 s is closed.
     """
 
-    dropped: int
+    @property
+    def dropped(self) -> int: ...
+
+    @property
+    def close_code(self) -> int | None:
+        """The code the peer closed with; None while it has not."""
 
     def send(self, message: str | bytes, *, droppable: bool = False) -> None: ...
 
@@ -246,12 +259,14 @@ class AccessLine:
 @dataclass(frozen=True, slots=True)
 class Verdict:
     """Whether a chain holds. `broken` is the first sequence number that does not fit, 0 when all do; `blanked` is how
-    many lines retention has emptied (their digests still stand in the chain)."""
+    many lines retention has emptied (their digests still stand in the chain). `sealed` is the line of a trail of
+    accesses from which on a key vouches for it; 0: from none, or there is no key to check with."""
 
     lines: int
     broken: int = 0
     blanked: int = 0
     why: str = ""
+    sealed: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -287,19 +302,22 @@ class Note:
     at: str
 
 
-ParcelState = Literal["waiting", "sent", "dead"]
+# Taken by its receiver is `sent`. A text is first taken by the carrier; when that says it reached its phone, it has
+# `arrived`.
+ParcelState = Literal["waiting", "sent", "arrived", "dead"]
+Channel = Literal["webhook", "sms", "email", "desk"]
 
 
 @dataclass(frozen=True, slots=True)
 class Parcel:
-    """Something on its way to another system or to somebody's phone or mailbox."""
+    """Something on its way to another system, to somebody's phone or mailbox, or to a department's desk."""
 
     id: str  # the message id a receiver sees; the same for every try
     call_id: str
     flow: str
     event: str  # handoff.decided …, see call.commands.Deliver
-    channel: Literal["webhook", "sms", "email"]
-    address: str
+    channel: Channel
+    address: str  # of the desk's channel: the department
     data: Mapping[str, object]
     handoff: str = ""
     made: str = ""  # ISO wall time
@@ -314,6 +332,13 @@ class Store(Protocol):
 
     async def start(self) -> None:
         """Opens it and brings its shape up to date."""
+
+    def backlog(self) -> float:
+        """How much of what waits to be written still fits beside it: 0 when nothing waits, 1 when nothing more can be
+        kept, so that new calls go to people."""
+
+    async def caught_up(self, call_id: str) -> None:
+        """Returns when nothing of this call waits to be written any more. Until then its journal lacks lines."""
 
     async def open_call(self, row: CallRow, *, caller: str = "") -> None:
         """`caller` (E.164 or "") is kept as a keyed hash only, for `called_before`."""
@@ -346,9 +371,10 @@ class Store(Protocol):
     async def card(self, handoff: str) -> Mapping[str, object] | None: ...
 
     async def cards(
-        self, flow: str | None = None, limit: int = 100, *, since: str = ""
+        self, flow: str | None = None, limit: int = 100, *, since: str = "", departments: Sequence[str] = ()
     ) -> Sequence[Mapping[str, object]]:
-        """Newest first; each has `handoff`, `call_id`, `flow`, `at` beside the card's own keys."""
+        """Newest first; each has `handoff`, `call_id`, `flow`, `at` beside the card's own keys. With `departments`
+        those of theirs, and the few of which nobody noted whose they are."""
 
     # ---- work to do, and what staff say of a hand-off ----
 
@@ -357,10 +383,10 @@ class Store(Protocol):
     ) -> None: ...
 
     async def work(
-        self, flow: str | None = None, limit: int = 100, *, open_only: bool = False
+        self, flow: str | None = None, limit: int = 100, *, open_only: bool = False, departments: Sequence[str] = ()
     ) -> Sequence[Mapping[str, object]]:
-        """Newest first; each has `work`, `call_id`, `flow`, `kind`, `department`, `fields`, `at`, `done_at`, `done_by`
-        (both "" while it is to be done)."""
+        """Newest first, of all departments or of some; each has `work`, `call_id`, `flow`, `kind`, `department`,
+        `fields`, `at`, `done_at`, `done_by` (both "" while it is to be done)."""
 
     async def work_item(self, work: str) -> Mapping[str, object] | None: ...
 
@@ -409,9 +435,11 @@ class Store(Protocol):
     async def update_parcel(self, parcel: Parcel) -> None:
         """Its `due`, `tries`, `state` and `error`."""
 
-    async def due_parcels(self, now: str, limit: int = 100) -> Sequence[Parcel]:
+    async def due_parcels(
+        self, now: str, limit: int = 100, not_by: Collection[str] = (), not_to: Collection[str] = ()
+    ) -> Sequence[Parcel]:
         """Waiting ones due at the ISO time `now`, oldest first; of one call and address only the oldest waiting one,
-        so that they arrive in order."""
+        so that they arrive in order. Without those of the channels `not_by` and those to the addresses `not_to`."""
 
     async def next_due(self) -> str | None:
         """When the next waiting parcel is due; None when none waits."""
@@ -420,6 +448,9 @@ class Store(Protocol):
         self, flow: str | None = None, *, state: ParcelState | None = None, limit: int = 100
     ) -> Sequence[Parcel]:
         """Newest first."""
+
+    async def count_parcels(self, state: ParcelState) -> int:
+        """How many there are, of all flows; nothing is decrypted for it."""
 
     async def parcel(self, id: str) -> Parcel | None: ...
 
@@ -476,7 +507,7 @@ class Bus(Protocol):
 
 
 class Outbox(Protocol):
-    """Takes things to other people's systems, phones and mailboxes, however long it takes."""
+    """Takes things to other people's systems, phones and mailboxes, and to our desks, however long it takes."""
 
     async def put(self, parcel: Parcel) -> None:
         """Kept first, then tried at once and again with growing pauses for 24 hours. Returns when it is kept."""

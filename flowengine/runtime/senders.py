@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -27,6 +27,14 @@ class Failed:
     why: str
     final: bool = False
     after: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class Arrived:
+    """Later word of a letter that was taken: it is where it should be."""
+
+
+Report = Callable[[str, Arrived | Failed], Awaitable[None]]  # of the letter with this id
 
 
 class Sender(Protocol):

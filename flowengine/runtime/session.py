@@ -6,7 +6,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import assert_never, get_args
 
@@ -35,6 +35,7 @@ from flowengine.runtime.ports import (
     Bus,
     CallerLine,
     Carrier,
+    Channel,
     Clock,
     Heard,
     Outbox,
@@ -50,7 +51,7 @@ MOST_EVENTS = 2048
 FLUSH_SECONDS = 30.0  # for what a store that failed has not taken yet
 ANSWER_SECONDS = 5.0
 MOST_ANSWER = 2000  # characters of what an address says to a tool
-LINGER_SECONDS = 15.0  # after the end, for the last callbacks of staff legs
+LINGER_SECONDS = 40.0  # after the end, for staff legs to end too: an order that was lost is given again
 
 _CARRIER = get_args(c.CarrierCommand)
 _MEDIA = get_args(c.MediaCommand)
@@ -90,7 +91,7 @@ class Session:
         self._agents = 0
         self._consults: dict[str, Consult] = {}
         self._transcripts: dict[str, asyncio.Task[None]] = {}
-        self._redactor = Redactor.of(flow.privacy)
+        self._redactor = Redactor.of_flow(flow)
         self._news = PageNews(self._publish, self.seconds)
         self._loop = asyncio.get_running_loop()
         self.over = asyncio.Event()
@@ -226,12 +227,17 @@ class Session:
             case c.EndCall(outcome):
                 self._lane("desk").put(partial(self._end, outcome))
                 self.over.set()
-            case c.Deliver():
-                self._lane("outbox").put(partial(self._deliver, command))
+            case c.Deliver(parcel, event, channel, address, data, handoff):
+                self._lane("outbox").put(
+                    partial(self._keep, self._parcel(parcel, event, channel, address, data, handoff))
+                )
+            case c.AddWork(work, kind, department, fields):
+                given = {"kind": kind, "fields": dict(fields)}
+                self._lane("desk").put(partial(self._keep, self._parcel(work, "work.added", "desk", department, given)))
             case c.AskAddress():
                 self._lane(f"tool:{command.tool_call}").put(partial(self._ask_address, command))
-            case c.ShowCard() | c.AddWork():
-                self._lane("desk").put(partial(self._desk, command))
+            case c.ShowCard(handoff, card):
+                self._lane("desk").put(partial(self._show, handoff, card))
             case c.GaugeSpeech(wanted):
                 self._lane("gauge").put(partial(self._gauge.want, wanted))
             case c.StartConsult() | c.AnswerConsultTool() | c.EndConsult():
@@ -242,6 +248,8 @@ class Session:
                 self.audio.perform(command)
             case _ if isinstance(command, _AGENT):
                 self._lane("agent").put(partial(self._order_agent, command))
+            case c.CheckCaller() | c.CheckRoom():  # beside the orders: a question that gets no answer holds none up
+                self._lane("carrier:check").put(partial(self._order_carrier, command))
             case _ if isinstance(command, _CARRIER):
                 leg = getattr(command, "leg", "caller")
                 self._lane(f"carrier:{leg}").put(partial(self._order_carrier, command))
@@ -306,14 +314,12 @@ class Session:
             if isinstance(command, c.AddWork | c.Deliver):
                 self._do(command)
 
-    async def _deliver(self, command: c.Deliver) -> None:
-        parcel = self._parcel(command.parcel, command.event, command.address, command.data)
-        whole = replace(parcel, channel=command.channel, handoff=command.handoff)
-        await again_and_again("outbox", lambda: self._ports.outbox.put(whole))
+    async def _keep(self, parcel: Parcel) -> None:
+        await again_and_again("outbox", lambda: self._ports.outbox.put(parcel))
 
     async def _ask_address(self, command: c.AskAddress) -> None:
         data = {"call_id": self.call.call_id, "flow": self.flow.key, "tool": command.tool, **command.arguments}
-        parcel = self._parcel(command.parcel, "tool.called", command.address, data)
+        parcel = self._parcel(command.parcel, "tool.called", "webhook", command.address, data)
         try:
             answer = await self._ports.outbox.ask(parcel, command.seconds)
         except Exception as mistake:
@@ -322,32 +328,18 @@ class Session:
         said = (answer or "")[:MOST_ANSWER]
         self.post(e.ToolAnswered(self.seconds(), command.tool_call, answer is not None, said))
 
-    def _parcel(self, id: str, event: str, address: str, data: Mapping[str, object]) -> Parcel:
+    def _parcel(
+        self, id: str, event: str, channel: Channel, address: str, data: Mapping[str, object], handoff: str = ""
+    ) -> Parcel:
         now = self._ports.clock.now().isoformat()
-        return Parcel(id, self.call.call_id, self.flow.key, event, "webhook", address, data, made=now, due=now)
+        return Parcel(id, self.call.call_id, self.flow.key, event, channel, address, data, handoff, made=now, due=now)
 
-    async def _desk(self, command: c.ShowCard | c.AddWork) -> None:
-        at = self._ports.clock.now().isoformat()
+    async def _show(self, handoff: str, card: Mapping[str, object]) -> None:
         store, bus, flow, call = self._ports.store, self._ports.bus, self.flow.key, self.call.call_id
-        match command:
-            case c.ShowCard(handoff, card):
-                await store.save_card(handoff, call, flow, card, at)
-                for topic in (f"call:{call}", f"office:{flow}"):
-                    await bus.publish(topic, {"type": "card", "card": card, "id": self._sequence})
-                self.post(e.CardShown(self.seconds(), handoff))
-            case c.AddWork(work, kind, department, fields):
-                await again_and_again("work", lambda: store.save_work(work, call, flow, kind, department, fields, at))
-                item = {
-                    "work": work,
-                    "call_id": call,
-                    "kind": kind,
-                    "department": department,
-                    "fields": dict(fields),
-                    "at": at,
-                    "done_at": "",
-                    "done_by": "",
-                }
-                await bus.publish(f"office:{flow}", {"type": "work", "work": item})
+        await store.save_card(handoff, call, flow, card, self._ports.clock.now().isoformat())
+        for topic in (f"call:{call}", f"office:{flow}"):
+            await bus.publish(topic, {"type": "card", "card": card, "id": self._sequence})
+        self.post(e.CardShown(self.seconds(), handoff))
 
     async def _end(self, outcome: str) -> None:
         call = self.call.call_id
@@ -383,7 +375,7 @@ class Session:
         self.post(event)
 
     def agent_partial(self, text: str) -> None:
-        self._news.partial("caller", self._redactor.turn(self.call, "caller", text), self._sequence)
+        self._news.partial("caller", self._redactor.partial(self.call, "caller", text), self._sequence)
 
     def call_seconds(self) -> float:
         return self.seconds()
@@ -430,6 +422,8 @@ class Session:
         )
         try:
             await run(transcript.hear)
+            if speaker == "caller":
+                self.post(e.CallerUnheard(self.seconds()))
         finally:
             await transcript.close()
 
@@ -438,7 +432,7 @@ class Session:
 
     def _heard(self, speaker: str, heard: Heard) -> None:
         if not heard.final:
-            self._news.partial(speaker, self._redactor.turn(self.call, speaker, heard.text), self._sequence)
+            self._news.partial(speaker, self._redactor.partial(self.call, speaker, heard.text), self._sequence)
         elif speaker == "caller":
             self.post(e.CallerSaid(self.seconds(), heard.text))
         else:

@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 
 import structlog
 
-from flowengine.call.events import MessageRecorded, RecordingEnded
+from flowengine.call.events import MessageRecorded, RecordingEnded, RecordingStarted
 from flowengine.call.journal import BadJournal, decode
 from flowengine.flow.model import Flow, Privacy
 from flowengine.runtime.ports import CannotDecrypt, Clock, Entry, Store
@@ -21,9 +21,10 @@ BATCH = 100  # calls asked for at a time
 MOST_CALLS = 5000  # of one flow in one sweep; the rest comes an hour later
 CALL_SECONDS = 60.0  # one call's share, its recordings included
 RECORDING_SECONDS = 20.0
-_RECORDED = ("MessageRecorded", "RecordingEnded")
+_RECORDED = ("MessageRecorded", "RecordingStarted", "RecordingEnded")
 
-DeleteRecording = Callable[[str], Awaitable[bool]]  # by its address; True when it is gone, also when it was before
+# By its address or its name at the carrier; True when it is gone, also when it was before.
+DeleteRecording = Callable[[str], Awaitable[bool]]
 Due = Callable[[str, str, int], Awaitable[Sequence[str]]]
 
 
@@ -150,7 +151,8 @@ def _before(now: datetime, keep: float) -> str:
 
 
 def _recordings(entries: Sequence[Entry]) -> list[str]:
-    found = []
+    """Addresses; the name alone of one that began and of which no more was heard: its callback may have been lost."""
+    found, begun = [], dict[str, None]()
     for entry in entries:
         if entry.kind not in _RECORDED:
             continue
@@ -158,6 +160,11 @@ def _recordings(entries: Sequence[Entry]) -> list[str]:
             event = decode(entry.kind, entry.body)
         except BadJournal:
             continue
-        if isinstance(event, MessageRecorded | RecordingEnded) and event.url:
-            found.append(event.url)
-    return list(dict.fromkeys(found))
+        match event:
+            case RecordingStarted(_, ref):
+                begun[ref] = None
+            case MessageRecorded(url=url) | RecordingEnded(url=url) if url:
+                found.append(url)
+        if isinstance(event, RecordingEnded):
+            begun.pop(event.ref, None)
+    return list(dict.fromkeys([*found, *begun]))

@@ -22,23 +22,20 @@ SHORTEST_POLL = 0.001  # seconds; epoll cannot wait for less
 LONGEST_STAND = 5.0  # wall seconds that time stands still at most while somebody works
 
 
-class _PacedSelector:
+class _PacedSelector(selectors.DefaultSelector):
     """A selector that reports how much call time each wait took."""
 
     def __init__(self, speed: float) -> None:
-        self._inner = selectors.DefaultSelector()
+        super().__init__()
         self.speed = speed
         self.elapsed = 0.0  # call seconds since the loop was made
         self.working = 0  # how many pieces of work go on elsewhere, while which time stands still
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._inner, name)
-
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
-        ready = self._inner.select(0)
+        ready = super().select(0)
         if ready or timeout == 0:
             return ready
-        if self.working and (ready := self._inner.select(LONGEST_STAND)):
+        if self.working and (ready := super().select(LONGEST_STAND)):
             return ready
         return self._wait(timeout)
 
@@ -48,7 +45,7 @@ class _PacedSelector:
         if wait is not None and wait < SHORTEST_POLL:
             sleep(wait)
             wait = 0
-        ready = self._inner.select(wait)
+        ready = super().select(wait)
         passed = (monotonic() - began) * self.speed
         # Never past the next timer, and exactly to it when the wait ran out: the scheduler's lateness is not call time.
         self.elapsed += passed if timeout is None else min(passed, timeout) if ready else timeout
@@ -64,7 +61,7 @@ class PacedLoop(asyncio.SelectorEventLoop):
         if speed <= 0:
             raise ValueError(f"speed must be above 0, not {speed}")
         self._paced = _PacedSelector(speed)
-        super().__init__(self._paced)  # type: ignore[arg-type]  # it has the whole interface by delegation
+        super().__init__(self._paced)
 
     def set_speed(self, speed: float) -> None:
         """Call seconds a second from now on."""

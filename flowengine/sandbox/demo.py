@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from flowengine.call.events import Event
 from flowengine.call.journal import decode, replay
 from flowengine.call.story import tell
 from flowengine.sandbox.clock import PacedLoop
@@ -46,7 +48,7 @@ def run(demo: Demo, say: Say, finish: Callable[[dict[str, Any], list[str]], None
 async def _run(demo: Demo, say: Say, finish: Callable[[dict[str, Any], list[str]], None]) -> list[str]:
     async with running(demo.flow_file, demo.text, demo.start, demo.scenario, demo.options) as world:
         say(f"{world.flow.office.name}, {demo.scenario.at}. {demo.scenario.about}")
-        await world.engine.warm(world.clock)
+        await world.warm()
         if not demo.headless:
             say(f"\nThe desk page, live:  {world.engine.access.office_link(world.flow.key, 3600)}")
             say(f"On a second screen:   {world.engine.access.office_link(world.flow.key, 3600)}\n")
@@ -57,6 +59,8 @@ async def _run(demo: Demo, say: Say, finish: Callable[[dict[str, Any], list[str]
         made = await call(world, demo.scenario, demo.options)
         await asyncio.sleep(1)
         teller.cancel()
+        with suppress(asyncio.CancelledError):
+            await teller
         failures = judge(demo.scenario.expect, made)
         finish(made, failures)
         if not demo.headless:
@@ -66,16 +70,18 @@ async def _run(demo: Demo, say: Say, finish: Callable[[dict[str, Any], list[str]
 
 async def _tell(world: World, say: Say) -> None:
     """Follows the journal of the call and tells what is new."""
+    events: deque[Event] = deque()
+    steps = replay(world.flow, iter(events.popleft, None))
     told = 0
     while True:
         await asyncio.sleep(0.25)
         for row in await world.engine.store.calls(limit=1):
-            entries = await world.engine.store.journal(row.call_id)
-            steps = list(replay(world.flow, [decode(e.kind, e.body) for e in entries if e.kind != "Commands"]))
-            for step in steps[told:]:
-                for line in tell(world.flow, step):
-                    say(line)
-            told = len(steps)
+            for entry in await world.engine.store.journal(row.call_id, told):
+                told = entry.sequence
+                if entry.kind != "Commands":
+                    events.append(decode(entry.kind, entry.body))
+                    for line in tell(world.flow, next(steps)):
+                        say(line)
 
 
 async def _stay(world: World, say: Say) -> None:

@@ -42,8 +42,9 @@ class Mail:
 @dataclass(slots=True)
 class Mailbox:
     """`users` (name → password) must log in when there are any. `refusals` answer a command word ("RCPT", "DATA",
-    "MAIL", "EHLO" or "." for the end of the data) with a code and a text instead of taking it. `silent`: it is
-    connected to and says nothing. `tls` offers STARTTLS, `tls_at_once` speaks TLS from the first byte.
+    "MAIL", "EHLO" or "." for the end of the data) with a code and a text instead of taking it, or with "" by saying
+    nothing more. `silent`: it is connected to and says nothing. `tls` offers STARTTLS, `tls_at_once` speaks TLS from
+    the first byte.
     """
 
     users: Mapping[str, str] = field(default_factory=dict)
@@ -101,8 +102,8 @@ class _Conversation:
         while (line := await self._line()) is not None:
             word, _, rest = line.partition(b" ")
             command = word.upper().decode("ascii", "replace")
-            if refusal := self._box.refusals.get(command):
-                await self._say(refusal)
+            if (refusal := self._box.refusals.get(command)) is not None:
+                await self._refuse(refusal)
                 continue
             if command == "QUIT":
                 await self._say("221 bye")
@@ -198,14 +199,20 @@ class _Conversation:
             raw += line.removeprefix(b".") + b"\r\n"  # a leading dot was doubled (4.5.2)
             if len(raw) > MOST_MESSAGE:
                 raise ValueError("more than we said we take")
-        if refusal := self._box.refusals.get("."):
+        if (refusal := self._box.refusals.get(".")) is not None:
             self._forget()
-            return await self._say(refusal)
+            return await self._refuse(refusal)
         self._box.mails.append(
             Mail(self._sender or "", tuple(self._recipients), bytes(raw), self._encrypted, self._user)
         )
         self._forget()
         await self._say("250 2.0.0 taken")
+
+    async def _refuse(self, refusal: str) -> None:
+        if refusal:
+            await self._say(refusal)
+        else:
+            await asyncio.sleep(PATIENCE)
 
     def _forget(self) -> None:
         self._sender, self._recipients = None, []

@@ -36,6 +36,8 @@ _LONGEST_TEXT = 200  # bytes
 _LONGEST = 2 * RATE  # samples
 _LOOK = 32  # samples compared to tell whether a frame was played twice
 
+_QUIET = b"\xff" * (FRAME + len(_MAGIC_BITS) - 1)  # all that an ear keeps of a long silence
+
 _LOW = bytes(0x30 | b & 1 for b in range(256))  # a sample -> its low bit as "0" or "1"
 _CLEAR = bytes(0x7C if b & 0xFE == 0x7E else b & 0xFE for b in range(256))  # mixing loses 0x7f
 _BIT = bytes(b & 1 for b in range(256))
@@ -138,6 +140,9 @@ class Ear:
 
     def feed(self, audio: bytes) -> list[Word]:
         """The records completed by these bytes; `start` and `end` are offsets since the stream began."""
+        if audio == SILENCE and self._audio == _QUIET:
+            self._dropped += FRAME  # silence after silence: only time passes
+            return []
         self._audio += audio
         self._bits += audio.translate(_LOW)
         if len(self._audio) < self._need:

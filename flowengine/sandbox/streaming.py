@@ -12,7 +12,7 @@ from datetime import datetime
 from typing import Any
 
 from flowengine.sandbox.hearing import Hearing
-from flowengine.sandbox.outbox import Outbox
+from flowengine.sandbox.sockets import Socket
 from flowengine.sandbox.sound import RATE, encode
 from flowengine.sandbox.speech import Word
 
@@ -160,7 +160,7 @@ class StreamingSession:
         cap: float,
         behaviour: StreamingBehaviour,
         now: Callable[[], datetime],
-        outbox: Outbox,
+        socket: Socket,
         fail: Callable[[Failed], None],
     ) -> None:
         self.settings = settings
@@ -170,7 +170,7 @@ class StreamingSession:
         self.closed: int | None = None
         self.fail = fail
         self.id = str(uuid.uuid4())
-        self._behaviour, self._now, self._outbox = behaviour, now, outbox
+        self._behaviour, self._now, self._socket = behaviour, now, socket
         self._loop = asyncio.get_running_loop()
         self._opened = self._loop.time()
         self._first_audio: float | None = None
@@ -274,15 +274,15 @@ class StreamingSession:
         configuration = {"model": self.settings.model, "mode": self.settings.mode, "api_version": "2025-05-12"}
         if self._behaviour.begin_has_configuration:
             begin["configuration"] = configuration | off | {"speaker_labels": self.settings.speaker_labels}
-        self._outbox.send(begin)
+        self._socket.send(begin)
 
     def _partial(self) -> None:
         if self._reported == 0 and self.settings.model.startswith(("universal-3", "u3")):
             started = int((self._hearing.began or 0.0) * 1000)
-            self._outbox.send({"type": "SpeechStarted", "timestamp": started, "confidence": self._behaviour.confidence})
+            self._socket.send({"type": "SpeechStarted", "timestamp": started, "confidence": self._behaviour.confidence})
         self._reported = len(self._hearing.spoken)
         if self.settings.partials and not self.settings.speaker_labels:
-            self._outbox.send(self._turn_event(self._hearing.spoken, final=False))
+            self._socket.send(self._turn_event(self._hearing.spoken, final=False))
 
     def _finish(self) -> None:
         """The turn is over; one without a word that could be understood leaves no trace."""
@@ -292,7 +292,7 @@ class StreamingSession:
         if spoken:
             event = self._turn_event(spoken, final=True)
             self.finals.append(event["transcript"])
-            self._outbox.send(event)
+            self._socket.send(event)
             self._turn += 1
 
     def _turn_event(self, spoken: list[Word], *, final: bool) -> dict[str, Any]:
@@ -331,16 +331,16 @@ class StreamingSession:
         factor = self.seconds / elapsed
         times = {"total_audio_received_ms": int(self.seconds * 1000), "total_duration_ms": int(elapsed * 1000)}
         speech = 1.0 if self._hearing.began is not None else 0.0
-        self._outbox.send({"type": "Heartbeat", **times, "realtime_factor": factor, "max_speech_probability": speech})
+        self._socket.send({"type": "Heartbeat", **times, "realtime_factor": factor, "max_speech_probability": speech})
         self.later(5.0, self._beat)
 
     def _terminate(self) -> None:
         self._finish()
         if self.settings.model.startswith("universal-streaming"):  # an extra empty final (2.4, measured)
-            self._outbox.send(self._turn_event([], final=True))
+            self._socket.send(self._turn_event([], final=True))
         spent = {"audio_duration_seconds": round(self.seconds)}
         elapsed = self._loop.time() - self._opened
-        self._outbox.send({"type": "Termination", **spent, "session_duration_seconds": round(elapsed)})
-        self._outbox.close(1000, "")
+        self._socket.send({"type": "Termination", **spent, "session_duration_seconds": round(elapsed)})
+        self._socket.close(1000, "")
         self.closed = 1000
         self.stop()

@@ -10,12 +10,10 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
-from flowengine.sandbox.outbox import Outbox
+from flowengine.sandbox.sockets import Server, Socket, serve
 from flowengine.sandbox.streaming import Failed, Settings, StreamingBehaviour, StreamingSession, parse_query
 
 __all__ = [
@@ -78,21 +76,18 @@ class StreamingService:
         self._server: Server | None = None
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        options: dict[str, Any] = {"compression": None, "ping_interval": None, "max_size": 128 * 1024}
-        self._server = await serve(self._serve, host, port, process_request=self._request, **options)
-        bound = next(iter(self._server.sockets)).getsockname()[1]
-        self.url = f"ws://{host}:{bound}/v3/ws"
+        self._server = await serve(self._request, self._connected, host, port, 128 * 1024)
+        self.url = f"ws://{host}:{self._server.port}/v3/ws"
 
     async def stop(self) -> None:
         """Close all sockets. Idempotent."""
         if self._server:
-            self._server.close()
-            await self._server.wait_closed()
+            await self._server.stop()
             self._server = None
 
     # --- HTTP -------------------------------------------------------------------------------------------------------
 
-    def _request(self, socket: ServerConnection, request: Request) -> Response | None:
+    def _request(self, request: Request) -> Response | None:
         path = urlsplit(request.path).path
         if path == "/v3/token":
             return self._give_token(request)
@@ -119,36 +114,37 @@ class StreamingService:
 
     # --- one socket -------------------------------------------------------------------------------------------------
 
-    async def _serve(self, socket: ServerConnection) -> None:
-        outbox = Outbox(socket)
-        session: StreamingSession | None = None
+    def _connected(self, socket: Socket) -> None:
         try:
-            session = self._open(socket.request, outbox)
-            self._plan_faults(session, outbox)
-            async for message in socket:
-                if outbox.closing:
-                    break
-                session.receive(message)
+            session = self._open(socket)
         except Failed as failed:
-            self._fail(outbox, failed, session)
-        except ConnectionClosed:
-            pass
-        finally:
-            if session is not None:
-                session.stop()
-                session.closed = session.closed or socket.close_code or 1006
-            await outbox.finish()
+            self._fail(socket, failed, None)
+            return
+        self._plan_faults(session, socket)
 
-    def _open(self, request: Request | None, outbox: Outbox) -> StreamingSession:
+        def take(message: str | bytes) -> None:
+            try:
+                session.receive(message)
+            except Failed as failed:
+                self._fail(socket, failed, session)
+
+        def gone() -> None:
+            session.stop()
+            session.closed = session.closed or socket.close_code
+
+        socket.listen(take, gone)
+
+    def _open(self, socket: Socket) -> StreamingSession:
+        request = socket.request
         assert request is not None
         query = parse_qs(urlsplit(request.path).query)
         settings: Settings = parse_query({key: values[-1] for key, values in query.items()})
         cap = self._cap(request, query.get("token", [""])[-1])
 
         def fail(failed: Failed) -> None:
-            self._fail(outbox, failed, session)
+            self._fail(socket, failed, session)
 
-        session = StreamingSession(settings, cap, self._behaviour, self._now, outbox, fail)
+        session = StreamingSession(settings, cap, self._behaviour, self._now, socket, fail)
         self.sessions.append(session)
         return session
 
@@ -162,17 +158,17 @@ class StreamingService:
             raise Failed(1008, "Invalid API key")
         return 10800.0
 
-    def _plan_faults(self, session: StreamingSession, outbox: Outbox) -> None:
+    def _plan_faults(self, session: StreamingSession, socket: Socket) -> None:
         for fault in self._script:
             if isinstance(fault, ErrorsEvery):
                 session.later(fault.seconds, session.fail, Failed(fault.code, "Server error"))
             elif isinstance(fault, DropsStream) and (not fault.times or len(self.sessions) <= fault.times):
-                session.later(fault.seconds, outbox.cut)
+                session.later(fault.seconds, socket.cut)
 
-    def _fail(self, outbox: Outbox, failed: Failed, session: StreamingSession | None) -> None:
+    def _fail(self, socket: Socket, failed: Failed, session: StreamingSession | None) -> None:
         """The Error frame, then a close with the same code and always the same reason."""
-        outbox.send({"type": "Error", "error_code": failed.code, "error": failed.text})
-        outbox.close(failed.code, _CLOSED)
+        socket.send({"type": "Error", "error_code": failed.code, "error": failed.text})
+        socket.close(failed.code, _CLOSED)
         if session is not None:
             session.closed = failed.code
             session.stop()

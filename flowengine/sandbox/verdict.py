@@ -123,7 +123,9 @@ def _ear_of(report: Report, who: str) -> list[Mapping[str, Any]]:
 
 def _after(expect: Mapping[str, Any], report: Report) -> Iterator[str]:
     handoffs = report["handoffs"]
-    connected = handoffs[0].get("connected_at") if handoffs else None
+    # Of a dial the carrier tells only the end.
+    met = "first_ring_at" if handoffs and handoffs[0]["method"] == "dial" else "connected_at"
+    connected = handoffs[0].get(met) if handoffs else None
     spoke = {t["speaker"] for t in report["transcript"] if connected is not None and t["at"] > connected}
     wanted = expect.get("said_after_connecting", ())
     yield from (f"nothing of the {who} was transcribed after connecting" for who in wanted if who not in spoke)

@@ -7,6 +7,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import secrets
+import shutil
 import socket
 import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
@@ -38,13 +39,13 @@ from flowengine.sandbox.speech import find_words
 from flowengine.sandbox.transcriber import StreamFault, StreamingBehaviour, StreamingService
 from flowengine.sandbox.trouble import Trouble, troubles
 from flowengine.server import configured
-from flowengine.settings import Settings
+from flowengine.settings import FRESH, Settings
 
 PUBLIC = "https://demo.test"
 SPEED_WARM = 200.0  # while the phrasebook is rendered, nobody listens
 CALL_SECONDS = 900.0  # call seconds a scenario may take
 
-SECRET_KEY = "sandbox-secret-key-of-this-run"
+SECRET_KEY = f"{FRESH}sandbox-secret-key-of-this-run"  # it seals nothing: the database may be the user's
 # Keys of the emulated vendors; they open nothing else.
 ACCOUNT_SID, AUTH_TOKEN, ASSEMBLY_KEY = "AC" + "5a" * 16, "sandbox-auth-token", "sandbox-assembly-key"
 
@@ -64,6 +65,7 @@ class Options:
     transcripts: tuple[StreamFault, ...] = ()
     faults: tuple[phone.Fault, ...] = ()
     control: bool = False  # with the scenario's negative control applied
+    sentences: Path | None = None  # a folder in which fixed sentences are kept from one run to the next
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,6 +82,17 @@ class World:
     wall: PinnedClock
     flow: Flow
     loop: PacedLoop
+    sentences: Path | None  # where the engine keeps the fixed ones
+    kept: Path | None  # where those of other runs are
+
+    async def warm(self) -> None:
+        """Renders the fixed sentences before anybody calls."""
+        if self.kept is None or self.sentences is None:
+            await self.engine.warm(self.clock)
+            return
+        shutil.copytree(self.kept, self.sentences)
+        await self.engine.warm(self.clock)
+        shutil.copytree(self.sentences, self.kept, dirs_exist_ok=True)
 
 
 @asynccontextmanager
@@ -129,19 +142,21 @@ async def running(
             mail_from="desk@demo.test",
         )
         clock = LoopClock(now)
+        kept = options.sentences if not script and options.agent == AgentBehaviour() else None  # who speaks as always
+        sentences = Path(folder, "sentences") if kept is not None else None
         flows = _flows(flow_file, text, scenario, receiver.url)
         engine = build(
             settings,
             flows,
             clock,
-            phrases=None,
+            phrases=sentences,
             private_webhooks=True,
             kept=lambda store: cast(Store, Timeless(store, loop)),
         )
         flow = next(iter(flows.flows.values()))
         async with _served(engine, server_socket):
             _connect(carrier, flow, scenario)
-            yield World(engine, carrier, agent, transcriber, receiver, mailbox, clock, now, flow, loop)
+            yield World(engine, carrier, agent, transcriber, receiver, mailbox, clock, now, flow, loop, sentences, kept)
 
 
 async def _stopped(*emulators: Stops) -> None:
@@ -284,7 +299,7 @@ def play(
 
     async def run() -> dict[str, Any]:
         async with running(flow_file, text, start, scenario, options) as world:
-            await world.engine.warm(world.clock)
+            await world.warm()
             watch(world)
             world.loop.set_speed(options.speed)
             return await call(world, scenario, options)

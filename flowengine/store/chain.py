@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from flowengine.runtime.ports import Verdict
@@ -91,23 +91,26 @@ def extend(head: Head, lines: Iterable[tuple[str, str]]) -> Iterator[Line]:
         yield Line(sequence, kind, digest, before, body, salt)
 
 
-def check(trail: str, lines: Sequence[Line], end: Head | None) -> Verdict:
-    """The first line that does not fit, and why. `end` is where the trail is known to have ended once (None: it still
-    runs): fewer lines than that is a cut tail, more are late ones that must fit like any other."""
+def check(trail: str, lines: Sequence[Line], ends: Sequence[Head]) -> Verdict:
+    """The first line that does not fit, and why. `ends` is where the trail is known to have ended once, by whatever
+    witness: fewer lines than that is a cut tail, more are late ones that must fit like any other."""
     blanked = sum(line.emptied for line in lines)
-    before = beginning(trail)
+    before, last = beginning(trail), max((end.sequence for end in ends), default=0)
+    known: dict[int, set[str]] = {}
+    for end in ends:
+        known.setdefault(end.sequence, set()).add(end.hash)
     for line in lines:
-        if why := misfit(before, line, end):
+        if why := misfit(before, line, known.get(line.sequence, ())):
             return Verdict(len(lines), min(before.sequence + 1, line.sequence), blanked, why)
         before = Head(line.sequence, line.hash)
-    if end is not None and before.sequence < end.sequence:
-        return Verdict(len(lines), before.sequence + 1, blanked, _missing(before.sequence + 1, end.sequence, "cut off"))
+    if before.sequence < last:
+        return Verdict(len(lines), before.sequence + 1, blanked, _missing(before.sequence + 1, last, "cut off"))
     return Verdict(len(lines), 0, blanked)
 
 
-def check_journal(call_id: str, lines: Sequence[Line], end: Head | None, stone: Stone | None) -> Verdict:
+def check_journal(call_id: str, lines: Sequence[Line], ends: Sequence[Head], stone: Stone | None) -> Verdict:
     """The same for a journal: its emptied lines have a tombstone, and what was left of them is as it was then."""
-    verdict = check(journal_of(call_id), lines, end)
+    verdict = check(journal_of(call_id), lines, ends)
     first = next((line.sequence for line in lines if line.emptied), 0)
     if verdict.broken or not first:
         return verdict
@@ -125,8 +128,8 @@ def digest_of_rest(lines: Iterable[tuple[int, str, str]]) -> str:
     return _sha256("\n".join(f"{number} {kind} {rest}" for number, kind, rest in lines))
 
 
-def misfit(before: Head, line: Line, end: Head | None) -> str:
-    """Why a line does not follow the one before; "" when it does."""
+def misfit(before: Head, line: Line, known: Collection[str] = ()) -> str:
+    """Why a line does not follow the one before; "" when it does. `known` are the hashes witnesses know it by."""
     if line.sequence != before.sequence + 1:
         return _missing(before.sequence + 1, line.sequence - 1, "missing")
     if line.problem:
@@ -135,7 +138,7 @@ def misfit(before: Head, line: Line, end: Head | None) -> str:
         return f"line {line.sequence} was altered: its text does not have the digest that stands beside it"
     if link(before.hash, line.sequence, line.kind, line.digest) != line.hash:
         return f"line {line.sequence} was altered or put in: it does not follow the line before"
-    if end is not None and line.sequence == end.sequence and line.hash != end.hash:
+    if any(line.hash != hash_ for hash_ in known):
         return f"line {line.sequence} is not the one the trail ended with"
     return ""
 

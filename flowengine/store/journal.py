@@ -5,7 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 from weakref import WeakValueDictionary
 
@@ -14,6 +15,8 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flowengine.runtime.ports import CannotDecrypt, Entry, StaleWriter, Verdict
+from flowengine.store import register
+from flowengine.store.accesses import Accesses
 from flowengine.store.chain import SALT_BYTES, Head, Line, Stone, beginning, check_journal, extend, journal_of
 from flowengine.store.statements import Statements, in_turns
 from flowengine.store.tables import calls, journal
@@ -35,16 +38,17 @@ class Known:
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A journal with all that its verification needs. `end` is None while the call runs."""
+    """A journal with all that its verification needs. `end` and `outcome` are None while the call runs."""
 
     lines: Sequence[Line]
     end: Head | None
     stone: Stone | None
+    outcome: str | None = None
 
 
 class Journals:
     def __init__(self, database: Statements) -> None:
-        self._do = database
+        self._do, self._accesses = database, Accesses(database)
         self._known: OrderedDict[str, Known] = OrderedDict()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
@@ -82,10 +86,11 @@ class Journals:
         end = Head(lines[-1].sequence, lines[-1].hash)
         if known.closed:  # late news of a call that is over: it ends there now
             await connection.execute(_ends(call_id, end))
+            await self._enter(connection, call_id, end, late=True)
         return Known(end, known.closed)
 
     async def close(self, call_id: str, outcome: str) -> None:
-        """The outcome, and where the journal ends: from now on a cut tail shows."""
+        """The outcome, and where the journal ends: from now on a cut tail shows, and a call that is gone."""
         await self._do.whole(self._close(call_id, outcome))
 
     async def _close(self, call_id: str, outcome: str) -> None:
@@ -94,7 +99,17 @@ class Journals:
             async with self._do.transaction() as connection:
                 known = await _last(connection, call_id)
                 await connection.execute(_ends(call_id, known.head).values(outcome=outcome))
+                if not known.closed:
+                    await self._enter(connection, call_id, known.head)
             self._remember(call_id, Known(known.head, True))
+
+    async def _enter(self, connection: AsyncConnection, call_id: str, end: Head, *, late: bool = False) -> None:
+        """In the register; nothing when the call has no row: it could not be opened."""
+        call = (await connection.execute(select(calls).where(calls.c.call_id == call_id))).first()
+        if call is None:
+            return
+        entry = register.went_on_entry if late else partial(register.end_entry, outcome=call.outcome)
+        await self._accesses.note_in(connection, entry(call.flow, call_id, call.started, end))
 
     async def read(self, call_id: str, after: int, limit: int | None = None) -> Sequence[Entry]:
         wanted = select(journal).where(journal.c.call_id == clean(call_id), _number > after)
@@ -108,11 +123,16 @@ class Journals:
         call = await self._do.one(select(calls).where(calls.c.call_id == clean(call_id)))
         lines = [_line(self._do.vault, row) async for row in in_turns(rows)]
         end = Head(call.lines, call.head) if call and call.lines is not None else None
-        return Kept(lines, end, Stone(call.blanked, call.blanked_digest) if call and call.blanked else None)
+        stone = Stone(call.blanked, call.blanked_digest) if call and call.blanked else None
+        return Kept(lines, end, stone, (call.outcome or "") if call and end else None)
 
     async def verify(self, call_id: str) -> Verdict:
-        kept = await self.kept(call_id)
-        return check_journal(call_id, kept.lines, kept.end, kept.stone)
+        """The chain, and that it goes together with what the register says."""
+        kept, entry = await self.kept(call_id), await self._accesses.entered(call_id)
+        verdict = check_journal(call_id, kept.lines, [kept.end, *entry.ends] if kept.end else entry.ends, kept.stone)
+        if not verdict.broken and (why := register.doubt(entry, kept.outcome, kept.stone)):
+            return replace(verdict, broken=1, why=why)
+        return verdict
 
     def _lock(self, call_id: str) -> asyncio.Lock:
         """Appending to a call and closing it take turns: else its end could be noted a line too early."""

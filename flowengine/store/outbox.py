@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import structlog
@@ -42,9 +42,11 @@ class Parcels:
         changed = {"due": parcel.due, "tries": parcel.tries, "state": parcel.state, "error": clean(parcel.error)}
         await self._do.write(update(parcels).where(parcels.c.id == clean(parcel.id)).values(**changed))
 
-    async def due(self, now: str, limit: int) -> Sequence[Parcel]:
+    async def due(self, now: str, limit: int, not_by: Collection[str], not_to: Collection[str]) -> Sequence[Parcel]:
         """One whose data cannot be decrypted is given up here: it would be due for ever."""
-        due = (*_FIRST_WAITING, self._do.instant(parcels.c.due) <= moment(now))
+        due = [*_FIRST_WAITING, self._do.instant(parcels.c.due) <= moment(now)]
+        due += [parcels.c.channel.not_in(not_by)] if not_by else []
+        due += [parcels.c.address.not_in(not_to)] if not_to else []
         oldest_first = (self._do.instant(parcels.c.due), parcels.c.number)
         rows = await self._do.read(select(parcels).where(*due).order_by(*oldest_first).limit(limit))
         return [parcel for row in rows if (parcel := await self._read_or_give_up(row))]
@@ -64,6 +66,10 @@ class Parcels:
     async def newest(self, flow: str | None, state: ParcelState | None, limit: int) -> Sequence[Parcel]:
         only = [] if state is None else [parcels.c.state == state]
         return await self._do.readable(await self._do.newest(parcels, flow, limit, *only), self.read)
+
+    async def count(self, state: ParcelState) -> int:
+        row = await self._do.one(select(func.count()).where(parcels.c.state == state))
+        return int(row[0]) if row else 0
 
     async def get(self, id: str) -> Parcel | None:
         row = await self._do.one(select(parcels).where(parcels.c.id == clean(id)))

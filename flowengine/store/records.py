@@ -9,14 +9,15 @@ from typing import Any
 from sqlalchemy import Row, Table, select, union
 
 from flowengine.runtime.ports import CallRow, Note, Parcel, WrapUp
+from flowengine.store import register
+from flowengine.store.accesses import Accesses, Looked
 from flowengine.store.calls import call_row
 from flowengine.store.cards import Cards
 from flowengine.store.chain import Head
-from flowengine.store.desk import Accesses, Looked
 from flowengine.store.journal import Journals, Kept
 from flowengine.store.outbox import Parcels
 from flowengine.store.statements import Statements
-from flowengine.store.tables import calls, cards, journal, notes, parcels, trails, work, wrap_ups
+from flowengine.store.tables import accesses, calls, cards, journal, notes, parcels, trails, work, wrap_ups
 from flowengine.store.texts import clean, moment
 from flowengine.store.work import Afterwards, Work
 
@@ -67,6 +68,13 @@ class Records:
             return found
         lost = select(journal.c.call_id).where(journal.c.call_id.not_in(select(calls.c.call_id))).distinct()
         return [*found, *sorted(row.call_id for row in await self._do.read(lost))]
+
+    async def vanished(self, flow: str | None) -> Sequence[str]:
+        told = accesses.c.what == register.ENDED, accesses.c.call_id != ""
+        query = select(accesses.c.call_id).where(*told, accesses.c.call_id.not_in(select(calls.c.call_id))).distinct()
+        query = query.where(accesses.c.call_id.not_in(select(journal.c.call_id)))
+        rows = await self._do.read(query if flow is None else query.where(accesses.c.flow == flow))
+        return sorted(row.call_id for row in rows)
 
     async def record(self, call_id: str) -> Record | None:
         """A line that cannot be decrypted says so; other rows that cannot are left out, and counted in the log."""

@@ -10,9 +10,10 @@ from sqlalchemy import Row, Table, and_, bindparam, delete, or_, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from flowengine.runtime.ports import CannotDecrypt
+from flowengine.store import register
+from flowengine.store.accesses import EMPTIED, Accesses
 from flowengine.store.blanking import card_that_stays, fields_that_stay, what_stays
 from flowengine.store.chain import digest_of_rest
-from flowengine.store.desk import EMPTIED
 from flowengine.store.journal import Journals, opened
 from flowengine.store.statements import Statements, in_turns
 from flowengine.store.tables import accesses, calls, cards, journal, notes, parcels, work, wrap_ups
@@ -25,7 +26,7 @@ _OF_A_CALL = (journal, cards, work, notes, wrap_ups, parcels, calls)
 
 class Retention:
     def __init__(self, database: Statements, journals: Journals) -> None:
-        self._do, self._journals = database, journals
+        self._do, self._journals, self._accesses = database, journals, Accesses(database)
 
     async def to_blank(self, flow: str, before: str, limit: int) -> Sequence[str]:
         left = or_(calls.c.blanked.is_(None), calls.c.blanked_lines < calls.c.lines)
@@ -52,8 +53,13 @@ class Retention:
         if fresh:
             await connection.execute(_EMPTY_LINE, [_new_line(call_id, n, body) for n, _, body in rest if n in fresh])
         await self._blank_beside(connection, call_id)
-        stone = {"blanked": at, "blanked_lines": len(rows), "blanked_digest": digest_of_rest(rest), "caller": ""}
-        await connection.execute(update(calls).where(calls.c.call_id == call_id).values(**stone))
+        digest, of_call = digest_of_rest(rest), calls.c.call_id == call_id
+        call = (await connection.execute(select(calls).where(of_call))).first()
+        stone = {"blanked": at, "blanked_lines": len(rows), "blanked_digest": digest, "caller": ""}
+        await connection.execute(update(calls).where(of_call).values(**stone))
+        if call is not None and call.blanked_digest != digest:
+            entry = register.emptied_entry(call.flow, call_id, call.started, digest)
+            await self._accesses.note_in(connection, entry)
         return len(fresh)
 
     def _rest(self, row: Row[Any]) -> str:
@@ -87,7 +93,15 @@ class Retention:
     async def forget(self, call_id: str) -> None:
         """The call and everything about it. Accesses of it keep only what happened: their chain is the flow's."""
         self._journals.forget(call_id)
-        await self._do.change(lambda connection: _forget(connection, clean(call_id)))
+        await self._do.change(lambda connection: self._forget(connection, clean(call_id)))
+
+    async def _forget(self, connection: AsyncConnection, call_id: str) -> None:
+        call = (await connection.execute(select(calls).where(calls.c.call_id == call_id))).first()
+        await connection.execute(update(accesses).where(accesses.c.call_id == call_id).values(**EMPTIED))
+        for table in _OF_A_CALL:
+            await connection.execute(delete(table).where(table.c.call_id == call_id))
+        if call is not None:
+            await self._accesses.note_in(connection, register.forgotten_entry(call.flow, call.started))
 
 
 _EMPTY_LINE = (
@@ -107,12 +121,6 @@ async def _rows(connection: AsyncConnection, table: Table, call_id: str) -> Sequ
 
 async def _set(connection: AsyncConnection, table: Table, number: int, **values: str) -> None:
     await connection.execute(update(table).where(table.c.number == number).values(**values))
-
-
-async def _forget(connection: AsyncConnection, call_id: str) -> None:
-    await connection.execute(update(accesses).where(accesses.c.call_id == call_id).values(**EMPTIED))
-    for table in _OF_A_CALL:
-        await connection.execute(delete(table).where(table.c.call_id == call_id))
 
 
 def _earlier(before: str) -> str:

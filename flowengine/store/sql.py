@@ -3,7 +3,7 @@ from its parts. What each part does, and why, stands there."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 
 from flowengine.runtime.ports import (
     Access,
@@ -17,13 +17,15 @@ from flowengine.runtime.ports import (
     Verdict,
     WrapUp,
 )
+from flowengine.store.accesses import Accesses
 from flowengine.store.calls import Calls
 from flowengine.store.cards import Cards
-from flowengine.store.desk import Accesses, Doors
+from flowengine.store.desk import Doors
 from flowengine.store.journal import Journals
 from flowengine.store.outbox import Parcels
 from flowengine.store.records import Record, Records, Trail
 from flowengine.store.retention import Retention
+from flowengine.store.rotation import Rotated, Rotation
 from flowengine.store.statements import Statements
 from flowengine.store.vault import Vault
 from flowengine.store.work import Afterwards, Work
@@ -38,11 +40,18 @@ class SqlStore:
         self._calls, self._cards, self._work = Calls(database), Cards(database), Work(database)
         self._journals, self._afterwards = Journals(database), Afterwards(database)
         self._accesses, self._doors, self._parcels = Accesses(database), Doors(database), Parcels(database)
+        self._rotation = Rotation(database)
         self._retention, self._records = Retention(database, self._journals), Records(database, self._journals)
 
     async def start(self) -> None:
         """Makes the folder and brings the tables up to date; safe in several processes at once."""
         await self._database.start()
+
+    def backlog(self) -> float:
+        return 0.0
+
+    async def caught_up(self, call_id: str) -> None:
+        """Always: this store keeps nothing waiting."""
 
     async def close(self) -> None:
         """Waits for what is still being written, at most 5 s."""
@@ -89,9 +98,9 @@ class SqlStore:
         return await self._cards.get(handoff)
 
     async def cards(
-        self, flow: str | None = None, limit: int = 100, *, since: str = ""
+        self, flow: str | None = None, limit: int = 100, *, since: str = "", departments: Sequence[str] = ()
     ) -> Sequence[Mapping[str, object]]:
-        return await self._cards.newest(flow, limit, since)
+        return await self._cards.newest(flow, limit, since, departments)
 
     async def save_work(
         self, work: str, call_id: str, flow: str, kind: str, department: str, fields: Mapping[str, str], at: str
@@ -99,9 +108,9 @@ class SqlStore:
         await self._work.save(work, call_id, flow, kind, department, fields, at)
 
     async def work(
-        self, flow: str | None = None, limit: int = 100, *, open_only: bool = False
+        self, flow: str | None = None, limit: int = 100, *, open_only: bool = False, departments: Sequence[str] = ()
     ) -> Sequence[Mapping[str, object]]:
-        return await self._work.newest(flow, limit, open_only)
+        return await self._work.newest(flow, limit, open_only, departments)
 
     async def work_item(self, work: str) -> Mapping[str, object] | None:
         return await self._work.get(work)
@@ -157,8 +166,10 @@ class SqlStore:
     async def update_parcel(self, parcel: Parcel) -> None:
         await self._parcels.update(parcel)
 
-    async def due_parcels(self, now: str, limit: int = 100) -> Sequence[Parcel]:
-        return await self._parcels.due(now, limit)
+    async def due_parcels(
+        self, now: str, limit: int = 100, not_by: Collection[str] = (), not_to: Collection[str] = ()
+    ) -> Sequence[Parcel]:
+        return await self._parcels.due(now, limit, not_by, not_to)
 
     async def next_due(self) -> str | None:
         return await self._parcels.next_due()
@@ -167,6 +178,9 @@ class SqlStore:
         self, flow: str | None = None, *, state: ParcelState | None = None, limit: int = 100
     ) -> Sequence[Parcel]:
         return await self._parcels.newest(flow, state, limit)
+
+    async def count_parcels(self, state: ParcelState) -> int:
+        return await self._parcels.count(state)
 
     async def parcel(self, id: str) -> Parcel | None:
         return await self._parcels.get(id)
@@ -191,6 +205,16 @@ class SqlStore:
     async def forget_revoked(self, now: str) -> None:
         await self._doors.forget_revoked(now)
 
+    # ---- keys (not of the port) --------------------------------------------------------------------------------------
+
+    async def encrypt_anew(self) -> Rotated:
+        """Everything kept, with the first key; `ValueError` without one."""
+        return await self._rotation.run()
+
+    async def readable(self) -> bool:
+        """Whether the keys are those of this database, as far as its latest line tells."""
+        return await self._rotation.readable()
+
     # ---- for an auditor (not of the port) ----------------------------------------------------------------------------
 
     async def call_ids(self, flow: str | None = None, since: str = "") -> Sequence[str]:
@@ -200,6 +224,14 @@ class SqlStore:
     async def record(self, call_id: str) -> Record | None:
         """Everything kept of a call; None when nothing is."""
         return await self._records.record(call_id)
+
+    async def seal_anew(self, flow: str) -> bool:
+        """A flow's trail is sealed from its next line on, with the key of today; False when it has none."""
+        return await self._accesses.seal_anew(flow)
+
+    async def vanished(self, flow: str | None = None) -> Sequence[str]:
+        """Calls that ended, says the register, and of which nothing is kept."""
+        return await self._records.vanished(flow)
 
     async def trail(self, flow: str) -> Trail:
         """A flow's accesses as a chain."""

@@ -53,6 +53,7 @@ cards = Table(
     Column("flow", Text, nullable=False),
     Column("card", Text, nullable=False),  # JSON, sealed
     Column("at", Text, nullable=False),
+    Column("department", Text),  # its key, for lists; NULL where nobody noted it
     Index("cards_by_flow", "flow", "number"),
     Index("cards_by_call", "call_id"),
 )
@@ -120,13 +121,14 @@ accesses = Table(
     Index("accesses_by_call", "call_id"),
 )
 
-# Where each flow's trail of accesses ends: a cut tail shows.
+# Where each flow's trail of accesses ends: a cut tail shows. Sealed where there is a key: so does a trail written anew.
 trails = Table(
     "trails",
     metadata,
     Column("flow", Text, primary_key=True),
     Column("lines", Integer, nullable=False),
     Column("head", Text, nullable=False),
+    Column("seal", Text, nullable=False, server_default=text("''")),
 )
 
 revoked = Table(

@@ -21,8 +21,11 @@ class Vault:
     def __init__(self, keys: str = "", secret: str = "") -> None:
         """Raises `ValueError` for a bad key, without repeating it. `secret` marks callers where there is no key."""
         names = [key.strip() for key in keys.split(",") if key.strip()]
-        self._fernet = MultiFernet([_fernet(number, key) for number, key in enumerate(names, 1)]) if names else None
+        fernets = [_fernet(number, key) for number, key in enumerate(names, 1)]
+        self._fernet = MultiFernet(fernets) if fernets else None
+        self._today = fernets[0] if fernets else None
         self._secrets = [name.encode() for name in names] or [secret.encode()]
+        self._signers = [name.encode() for name in (secret, *names) if name]
 
     @property
     def locked(self) -> bool:
@@ -46,6 +49,16 @@ class Vault:
         except InvalidToken:
             raise CannotDecrypt("a stored text was encrypted with another key, or altered") from None
 
+    def is_fresh(self, stored: str) -> bool:
+        """Whether it is sealed with the key of today, the first."""
+        if self._today is None or not stored.startswith(SEALED):
+            return False
+        try:
+            self._today.decrypt(stored.removeprefix(SEALED))
+        except InvalidToken:
+            return False
+        return True
+
     def mark(self, number: str) -> str:
         """A caller's number as a keyed hash, for comparing; "" stays ""."""
         return self.marks(number)[0] if number else ""
@@ -55,6 +68,26 @@ class Vault:
         return tuple(
             hmac.new(secret, b"caller " + number.encode(), hashlib.sha256).hexdigest() for secret in self._secrets
         )
+
+    # ---- what nobody can write who has the database but no key -------------------------------------------------------
+
+    @property
+    def signs(self) -> bool:
+        """Whether there is a key to sign with."""
+        return bool(self._signers)
+
+    def sign(self, text: str) -> str:
+        """A keyed hash of a text; "" where there is no key."""
+        return _signed(self._signers[0], text) if self._signers else ""
+
+    def signed(self, text: str, signature: str) -> bool:
+        """Whether it was signed with one of our keys."""
+        return any(hmac.compare_digest(_signed(key, text).encode(), signature.encode()) for key in self._signers)
+
+
+def _signed(secret: bytes, text: str) -> str:
+    key = hmac.new(secret, b"flowengine seals", hashlib.sha256).digest()  # the secret serves other purposes too
+    return hmac.new(key, text.encode(), hashlib.sha256).hexdigest()
 
 
 def _fernet(number: int, key: str) -> Fernet:

@@ -22,13 +22,17 @@ class Work:
     async def save(
         self, name: str, call_id: str, flow: str, kind: str, department: str, fields: Mapping[str, str], at: str
     ) -> None:
-        """Inserts or replaces; what was done stays done and it is as old as it was: a call that is taken up again
-        after a crash hands its work in once more."""
+        """Inserts or replaces; what was done stays done and it is as old as it was: the outbox hands in again what it
+        could not record."""
         values = {"work": name, "call_id": call_id, "flow": flow, "kind": kind, "department": department, "at": at}
         await self._do.upsert(work, "work", {**values, "fields": self._do.seal(fields)}, keeping=["at"])
 
-    async def newest(self, flow: str | None, limit: int, open_only: bool) -> Sequence[Mapping[str, object]]:
+    async def newest(
+        self, flow: str | None, limit: int, open_only: bool, departments: Sequence[str]
+    ) -> Sequence[Mapping[str, object]]:
         only = [work.c.done_at == ""] if open_only else []
+        if departments:
+            only.append(work.c.department.in_(list(map(clean, departments))))
         return await self._do.readable(await self._do.newest(work, flow, limit, *only), self.item)
 
     async def get(self, name: str) -> Mapping[str, object] | None:

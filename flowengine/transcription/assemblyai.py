@@ -9,8 +9,8 @@ from collections.abc import Callable
 import structlog
 
 from flowengine.runtime.mulaw import SILENCE, is_quiet
-from flowengine.runtime.ports import Clock, Heard
-from flowengine.runtime.sockets import ClientSocket, ConnectFailed, connect
+from flowengine.runtime.ports import Clock, Heard, MediaSocket
+from flowengine.runtime.sockets import ConnectFailed, connect
 from flowengine.settings import Settings
 from flowengine.transcription import protocol as p
 
@@ -129,7 +129,7 @@ class Transcript:
 
     # ---- audio -------------------------------------------------------------------------------------------------------
 
-    async def _feed(self, socket: ClientSocket) -> None:
+    async def _feed(self, socket: MediaSocket) -> None:
         """A batch every 100 ms, of silence when there is nothing else: only audio makes a sentence final (2.4)."""
         try:
             async with asyncio.timeout(BEGIN_SECONDS):
@@ -155,7 +155,7 @@ class Transcript:
         del self._audio[:BATCH]
         return batch.ljust(BATCH, bytes([SILENCE]))
 
-    async def _farewell(self, socket: ClientSocket) -> None:
+    async def _farewell(self, socket: MediaSocket) -> None:
         socket.send(p.TERMINATE)
         try:
             async with asyncio.timeout(FAREWELL_SECONDS):

@@ -72,6 +72,25 @@ def test_audio_goes_out_under_audio_and_comes_in_under_data() -> None:
 
 
 @pytest.mark.parametrize(
+    ("fields", "read"),
+    [
+        ({"reply_id": "r1", "data": "/38="}, p.ReplyAudio("r1", b"\xff\x7f")),
+        ({"data": "/38="}, p.ReplyAudio("", b"\xff\x7f")),  # the documents' own example
+        ({"reply_id": None, "data": "/38="}, p.ReplyAudio("", b"\xff\x7f")),
+        ({"reply_id": 7, "data": "/38=", "item_id": {"new": []}}, p.ReplyAudio("", b"\xff\x7f")),
+        ({"reply_id": "r1", "data": "/38=\n"}, p.ReplyAudio("r1", b"\xff\x7f")),  # strict base64 has no line ends
+        ({"reply_id": "r1", "data": "/"}, p.Unknown()),
+        ({"reply_id": "r1", "data": 7}, p.Unknown()),
+        ({"reply_id": "r1"}, p.Unknown()),
+    ],
+)
+def test_audio_is_read_in_any_dress(fields: dict[str, object], read: p.Message) -> None:
+    for message in ({"type": "reply.audio", **fields}, {**fields, "type": "reply.audio"}):
+        assert p.decode(json.dumps(message)) == read
+        assert p.decode(json.dumps(message).encode()) == read
+
+
+@pytest.mark.parametrize(
     ("arguments", "understood"),
     [
         ({"rule": "emergency"}, {"rule": "emergency"}),

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from flowengine.call import commands as c
 from flowengine.call import events as e
 from flowengine.call.bridging import BRIDGE_SECONDS
+from flowengine.call.leaving import OUT_OF_SIGHT
+from flowengine.call.legs import MOST_ENDED_AGAIN
 from flowengine.call.state import Attempt, Call, Phase, handoffs, open_attempts
 from flowengine.flow.consent_words import answer
 from flowengine.flow.model import Accept
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
 LET_GO_WITHIN = 2.0  # seconds from an outcome to the order that ends the leg
 SLACK = 14.0  # seconds by which the carrier's word and ours may be late together
 ABOUT_A_LEG = (c.CancelLeg, c.MoveStaff, c.StartConsult, c.EndConsult, c.AnswerConsultTool)
+MOST_ALONE = 60.0  # seconds of a person in a room without a caller
 FOR_THE_CALLER = (c.MoveCaller, c.PlayLine, c.PlayMusic, c.AskAgent, c.StartAgent, c.RingStaff, c.StartTimer)
 WAITS = {  # the timers of which one runs as long as a call is in a phase
     Phase.ASKING: {"fields"},
@@ -41,6 +44,7 @@ class Laws:
         self.asked_by: dict[str, str] = {}  # request → staff leg
         self.ends: list[str] = []
         self.alone_since: float | None = None
+        self.staff_alone_since: float | None = None
         self.objected = False  # the caller gave no yes, or took it back
         self.started = self.stopped = self.not_taken = 0  # orders to record, to stop, and those the carrier refused
 
@@ -114,8 +118,9 @@ class Laws:
                 self._document(leg, document)
             case c.EndCall(outcome):
                 self.ends.append(outcome)
+        lets_go = isinstance(command, c.StartTimer) and command.timer.startswith("released:")
         ended = before.phase == Phase.ENDED and isinstance(command, FOR_THE_CALLER)
-        assert not ended, f"{command} after the call was over"
+        assert not ended or lets_go, f"{command} after the call was over"
 
     def _recording(self, before: Call, event: e.Event, command: c.Command) -> None:
         """Nobody is recorded who was not told, gave no yes where one was asked for, or objected; and it is stopped
@@ -179,10 +184,10 @@ class Laws:
             assert not left, f"{left} have none"
 
     def over(self) -> None:
-        """Everything has come to rest: one outcome, and nobody is on the line but whom an order that was lost left."""
+        """Everything has come to rest: one outcome, and nobody is on the line, unless the carrier loses every order."""
         world = self.world
         assert world.caller.state == "over", f"the caller is still {world.caller.state}"
-        left = [leg.name for leg in world.staff.values() if leg.state != "over" and not leg.unruly]
+        left = [leg.name for leg in world.staff.values() if leg.state != "over" and leg.lost <= MOST_ENDED_AGAIN]
         assert not left, f"{left} are still on the line"
 
     # ---- at every moment ---------------------------------------------------------------------------------------------
@@ -191,6 +196,7 @@ class Laws:
         self._one_joined()
         self._nobody_left_behind()
         self._not_alone()
+        self._nobody_waits_for_the_gone()
         self._each_wait_has_an_end()
 
     def _one_joined(self) -> None:
@@ -221,6 +227,17 @@ class Laws:
             f"the caller has been alone for {world.at - self.alone_since:.1f} s"
         )
 
+    def _nobody_waits_for_the_gone(self) -> None:
+        """A person alone in a room whose caller has gone (reliability.md section 3: 60 s)."""
+        world = self.world
+        gone = world.caller.state == "over"
+        alone = [leg.name for leg in world.staff.values() if leg.room and gone and leg.lost < 3]
+        if not alone:
+            self.staff_alone_since = None
+            return
+        self.staff_alone_since = world.at if self.staff_alone_since is None else self.staff_alone_since
+        assert world.at - self.staff_alone_since <= MOST_ALONE, f"{alone} wait for a caller who has gone"
+
     def _under_way(self, what: str) -> bool:
         return any(due.what.startswith(what) for due in self.world.queue)
 
@@ -232,8 +249,10 @@ class Laws:
             for attempt in open_attempts(call):
                 names = {f"{kind}:{attempt.leg}" for kind in ("ring", "key", "consult")}
                 assert names & timers, f"nobody waits for the end of {attempt.leg}"
+        assert call.phase not in OUT_OF_SIGHT or "watch" in timers, f"nobody looks after a caller in {call.phase}"
         if wanted is None and call.phase != Phase.ENDED:
-            assert self._caller_is_attended(call), f"nothing will happen to a caller in {call.phase}"
+            gone = self.world.caller.state == "over" and "watch" in timers
+            assert gone or self._caller_is_attended(call), f"nothing will happen to a caller in {call.phase}"
 
     def _lost(self) -> bool:
         """The caller's line is broken, or they do not come where they were sent: that has a timer of its own."""

@@ -232,7 +232,10 @@ def test_who_has_picked_up_takes_the_call_on_the_page() -> None:
     assert isinstance(enters.document, c.JoinStaff)
     assert story.phase() == Phase.BRIDGING
     late = story.staff_presses(1, "")  # the question that was on its way ran out
-    assert isinstance(late.answer(), c.AwaitTone)  # the order that moves them is under way
+    told = late.answer()  # until the order that moves them is carried out they hear that it will be, again and again
+    assert isinstance(told, c.BriefStaff)
+    assert (told.briefing, told.accept_within) == ("Connecting you.", 3.0)
+    assert late.staff_presses(1, "").answer() == told
     assert story.joins(staff(1)).joins(CALLER).phase() == Phase.CONNECTED
 
 

@@ -32,7 +32,6 @@ def talks(story: Story, *lines: tuple[str, str], after: float = 5.0) -> Story:
 def test_a_call_without_a_hand_over_is_only_a_call() -> None:
     measured = of(Story().picked_up().says("What are your hours?").hangs_up())
     assert (measured.handovers, measured.outcome, measured.known) == ((), "ended", True)
-    assert measured.seconds == pytest.approx(5.4)
 
 
 def test_a_decision_at_night_is_no_hand_over() -> None:
@@ -49,7 +48,7 @@ def test_the_wait_counts_from_the_decision_and_the_talk_from_the_meeting() -> No
     handover = only(story)
     assert (handover.outcome, handover.department) == ("connected", "clinical")
     assert handover.attempts == ("accepted", "cancelled")  # both were rung at once
-    assert handover.time_to_answer == handover.waited == pytest.approx(met - decided)
+    assert handover.time_to_answer == pytest.approx(met - decided)
     assert (handover.over_by, handover.short) == ("caller", False)
     assert handover.handle_time == pytest.approx(40.0)
 
@@ -59,13 +58,9 @@ def test_each_phone_counts_as_an_attempt() -> None:
     assert only(story.joins(staff(2)).joins(CALLER).hangs_up()).attempts == ("busy", "accepted")
 
 
-def test_who_hangs_up_while_it_rings_has_abandoned_and_waited_until_then() -> None:
-    story = Story().ringing()
-    decided = story.call.handoff.decided if story.call.handoff else 0.0
-    story.happens(lambda at: e.CallerHungUp(at), 12.0)
-    handover = only(story)
+def test_who_hangs_up_while_it_rings_has_abandoned() -> None:
+    handover = only(Story().ringing().happens(lambda at: e.CallerHungUp(at), 12.0))
     assert (handover.outcome, handover.connected, handover.over) == ("abandoned", None, None)
-    assert handover.waited == pytest.approx(story.at - decided)
 
 
 def test_who_hangs_up_before_the_first_ring_has_abandoned_too() -> None:
@@ -166,6 +161,10 @@ def test_what_is_said_after_they_parted_does_not_count() -> None:
     [
         ("callback_number", "+13125550142", ["caller: 3 1 2, 5 5 5, 0 1 4 2"], True),
         ("callback_number", "+13125550142", ["caller: oh one four two"], True),
+        ("callback_number", "+13125550142", ["caller: fifty-five oh one forty two"], True),
+        ("callback_number", "+13125550112", ["caller: fifty-five oh one twelve"], True),
+        ("callback_number", "+13125550120", ["caller: zero one twenty"], True),
+        ("callback_number", "+13125550142", ["caller: forty-two dollars"], False),
         ("callback_number", "+13125550142", ["caller: the last ones are 142"], False),
         ("callback_number", "+13125550142", ["staff: 0142?", "caller: 0142"], False),
         ("callback_number", "+13125550142", ["staff: ending 0142?", "caller: yes, 312 555 0142"], True),
@@ -173,6 +172,8 @@ def test_what_is_said_after_they_parted_does_not_count() -> None:
         ("caller_name", "Maria Lopez", ["caller: Lopez's the name"], True),
         ("caller_name", "Maria Lopez", ["staff: Maria?", "caller: Maria"], False),
         ("caller_name", "Maria Lopez", ["staff: Maria?", "caller: Maria Lopez"], True),
+        ("caller_name", "Maria Lopez", ["caller: L-O-P-E-Z"], True),
+        ("caller_name", "Maria Lopez", ["staff: L, O, P, E, Z?", "caller: Lopez, yes"], False),
         ("reason", "crown fell out", ["caller: my crown"], False),
         ("reason", "crown fell out", ["caller: my crown has fallen out"], True),
         ("reason", "whitening", ["caller: it is about whitening"], True),
@@ -231,8 +232,6 @@ def test_a_referred_caller_has_left_us_and_nothing_is_known_of_the_talk() -> Non
     handover = only(story.hangs_up())
     assert (handover.outcome, handover.method, handover.attempts) == ("referred", "refer", ("accepted",))
     assert (handover.connected, handover.time_to_answer, handover.handle_time) == (None, None, None)
-    assert handover.first_ring is not None
-    assert handover.waited == pytest.approx(handover.first_ring - handover.decided)
 
 
 def test_who_hangs_up_while_a_dialled_phone_rings_has_abandoned() -> None:

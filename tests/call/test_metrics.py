@@ -25,8 +25,8 @@ CHICAGO = ZoneInfo("America/Chicago")
 
 def handover(**changes: Any) -> HandOver:
     """One that was connected after 20 s and talked for a minute."""
-    plain = HandOver("c1-h1", "asked_for_a_person", "front_desk", "conference", "connected", 10.0, 20.0,
-                     ("accepted",), 12.0, 30.0, 90.0, "caller")  # fmt: skip
+    plain = HandOver("c1-h1", "asked_for_a_person", "front_desk", "conference", "connected", 10.0,
+                     ("accepted",), 30.0, 90.0, "caller")  # fmt: skip
     return replace(plain, **changes)
 
 
@@ -36,7 +36,7 @@ def abandoned(**changes: Any) -> HandOver:
 
 def call(*handovers: HandOver, days_ago: float = 1.0, caller: str = "", **changes: Any) -> CallMeasures:
     started = (NOW - timedelta(days=days_ago)).isoformat()
-    return replace(CallMeasures("c1", "f", started, "connected", caller, 100.0, handovers), **changes)
+    return replace(CallMeasures("c1", "f", started, "connected", caller, handovers), **changes)
 
 
 def figure(name: str, *calls: CallMeasures) -> Value:
@@ -182,7 +182,19 @@ def test_an_alert_needs_ten_and_a_figure_beyond_its_limit() -> None:
     nine = [call(handover())] * 8 + [call(abandoned())]
     assert raised({"abandoned": 5}, *nine) == {"abandoned": False}
     assert raised({"abandoned": 5}, *nine, call(handover())) == {"abandoned": True}
-    assert raised({"abandoned": 10}, *nine, call(handover())) == {"abandoned": False}  # at the limit is within it
+
+
+def test_a_share_at_its_limit_is_within_it() -> None:
+    """Whatever it is worth in binary: 7 of 100 times 100 is more than 7 there, and 29 of 100 less than 29."""
+    for percent in range(101):
+        found = {name: Value(name, percent, 100, percent / 100) for name in ("abandoned", "transfer_precision")}
+        assert alerts(dict.fromkeys(found, percent), found) == dict.fromkeys(found, False), percent
+
+
+def test_a_time_at_its_limit_is_within_it() -> None:
+    waits = [call(handover(decided=14.34, connected=14.34 + 26.13)) for _ in range(10)]  # 26.130000000000003
+    assert raised({"time_to_answer": 26.13}, *waits) == {"time_to_answer": False}
+    assert raised({"time_to_answer": 26.12}, *waits) == {"time_to_answer": True}
 
 
 def test_some_figures_are_bad_when_they_are_low_and_times_go_by_the_median() -> None:
@@ -199,10 +211,18 @@ def test_some_figures_are_bad_when_they_are_low_and_times_go_by_the_median() -> 
 
 def test_an_alert_is_one_sentence() -> None:
     found = figures([call(handover(connected=80.0))] * 10 + [call(abandoned())], WEEK, NOW)
-    assert told.alert(found["abandoned"], 5) == "Abandoned while waiting: 9% in the last 7 days; the limit is 5%."
+    assert told.alert(found["abandoned"], 5) == (
+        "Abandoned while waiting: 9% (1 of 11) in the last 7 days; the limit is 5%."
+    )
     assert (
         told.alert(found["time_to_answer"], 60)
-        == "Time to answer: half of them are over 1 min 10 s in the last 7 days; the limit is 1 min."
+        == "Time to answer: half of them take 1 min 10 s or more in the last 7 days; the limit is 1 min."
+    )
+    assert told.alert(Value("attempts", 35, 10, 3.5), 3) == (
+        "Attempts per hand-over: 3.5 (35 for 10) in the last 7 days; the limit is 3."
+    )
+    assert told.alert(Value("first_call_resolved", 6, 10, 0.6), 70) == (
+        "First-call resolution: 60% (6 of 10) in the 7 days before the last 7; the limit is 70%."
     )
 
 
@@ -215,6 +235,14 @@ def test_an_alert_is_one_sentence() -> None:
 )
 def test_times_in_words(seconds: float, words: str) -> None:
     assert told.seconds(seconds) == words
+
+
+def test_what_a_figure_rests_on_in_words() -> None:
+    one, three = ([call(handover(connected=10.0 + 8 * i, repeated=())) for i in range(1, n + 1)] for n in (1, 3))
+    assert told.basis(figure("time_to_answer", *one)) == "only one"
+    assert told.basis(figure("time_to_answer", *three)) == "half of 3 took no longer, nine in ten at most 24 s"
+    assert told.basis(figure("attempts", *three)) == "3 for 3"
+    assert told.basis(figure("repeat_rate", *three, call(handover()))) == "0 of 3; 1 not known"
 
 
 def test_a_share_is_never_rounded_to_nothing_or_to_all() -> None:

@@ -13,7 +13,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from flowengine.call import events as e
-from flowengine.call.redaction import DEEPEST, WORDS, Redactor, is_card
+from flowengine.call.identity_numbers import is_card
+from flowengine.call.redaction import DEEPEST, WORDS, Redactor
 from flowengine.flow.model import Privacy
 from tests.call.story import Story
 from tests.naughty import HUGE, NAUGHTY, wrong
@@ -46,6 +47,8 @@ CARDS = (
     "sixty-two double oh zero zero zero o zero zero zero zero zero zero zero five",
     "cuatro uno uno uno uno uno uno uno uno uno uno uno uno uno uno uno",
     "cuarenta y uno once once once once once once once",
+    "4111, hold on, 1111, wait a second, 1111, sorry, 1111",
+    "cuatro uno uno uno, eh, uno uno uno uno, este, uno uno uno uno, y luego uno uno uno uno",
     "\uff14\uff11\uff11\uff11 \uff11\uff11\uff11\uff11 \uff11\uff11\uff11\uff11 \uff11\uff11\uff11\uff11",
 )
 SOCIALS = (
@@ -84,6 +87,8 @@ BIRTHS = (
     "my birthday is @May 3@, could I come on June 5",
     "born @May 3@, or was that the June 5 list",
     "nací el @3 de mayo de 1984@",
+    "nací el @tres de mayo de mil novecientos ochenta y cuatro@",
+    "born in @nineteen hundred eighty four, May third@",
     "mi fecha de nacimiento es el @3 de mayo de 1984@",
 )
 SURVIVORS = (
@@ -251,7 +256,7 @@ def _example(name: str) -> object:
 
 
 def test_an_event_without_words_is_left_as_it_is() -> None:
-    event = e.KeyPressed(1.0, "1")
+    event = e.SpeechStarted(1.0)
     assert ALL.event(event) is event
     said = e.CallerSaid(1.0, "4111 1111 1111 1111")
     assert Redactor.of(Privacy()).event(said) is said
@@ -280,6 +285,75 @@ def test_of_a_number_told_in_two_breaths_the_second_is_taken_out() -> None:
     for said in ("My card is 4111 1111", "1111", "1111"):
         story.says(ALL.turn(story.call, "caller", said), after=1.0)
     assert story.call.turns[-1].text == "My card is 4111 1111 1111 [card number]"
+
+
+def test_a_number_told_in_two_breaths_with_a_go_on_between() -> None:
+    story = Story().picked_up().says("four one one one one one one one", after=1.0)
+    story.happens(lambda at: e.AgentSaid(at, "Mm-hm, go on."))
+    said = e.CallerSaid(5.0, "one one one one one one one one, thanks")
+    assert ALL.event(said, story.call) == e.CallerSaid(5.0, "[card number], thanks")
+
+
+# ---- while it is being said ------------------------------------------------------------------------------------------
+
+CARD_SAID = "So, 4111 1111 1111 1111 it is"
+SAYING = {
+    "So, 4111": "So, 4111",
+    "So, 4111 1111": "So, [number]",
+    "So, 4111 1111 1111": "So, [number]",
+    "So, 4111 1111 1111 111": "So, [number]",
+    "So, 4111 1111 1111 1111": "So, [card number]",
+    "four one one one, uh, one one one": "[number]",
+    "four one one one, uh, one one one or so": "four one one one, uh, one one one or so",  # known to be none
+    "my social is 123": "my social is 123",
+    "my social is 123 4": "my social is [number]",
+    "one two three, four five": "[number]",
+    "123-45-67": "[number]",
+    "at 10 30 on May 3": "at 10 30 on May 3",
+    "my number is 312 555": "my number is 312 555",
+    "call 1 312 555 0199": "call 1 312 [number]",  # a telephone number as well, until the turn is over
+}
+
+
+@pytest.mark.parametrize("said", SAYING)
+def test_a_number_that_grows_is_hidden_before_it_is_whole(said: str) -> None:
+    assert ALL.partial(Story().picked_up().call, "caller", said) == SAYING[said]
+
+
+def test_no_screen_ever_shows_more_of_a_card_than_whose_it_is() -> None:
+    call = Story().picked_up().call
+    for end in range(len(CARD_SAID)):
+        shown = ALL.partial(call, "caller", CARD_SAID[:end])
+        assert sum(letter.isdigit() for letter in shown) < 7, shown
+
+
+def test_the_second_half_of_a_number_is_hidden_while_it_is_said() -> None:
+    call = Story().picked_up().says("My card is 4111 1111", after=1.0).call
+    assert ALL.partial(call, "caller", "11") == "[number]"
+    assert ALL.partial(call, "caller", "thanks, 11") == "thanks, 11"
+    assert ALL.partial(call, "staff", "11") == "11"
+
+
+def test_a_flow_that_redacts_nothing_shows_everything() -> None:
+    assert Redactor.of(Privacy()).partial(Story().picked_up().call, "caller", "4111 1111") == "4111 1111"
+    births = Redactor.of(Privacy(redact=("dates of birth",)))
+    assert births.partial(Story().picked_up().call, "caller", "4111 1111") == "4111 1111"
+
+
+# ---- on the keypad ---------------------------------------------------------------------------------------------------
+
+
+def test_keys_that_mean_nothing_here_may_be_a_number_and_are_not_kept() -> None:
+    story = Story()
+    redactor = Redactor.of_flow(replace(story.flow, privacy=Privacy(redact=("card numbers",))))
+    talking = story.picked_up().call
+    typed = [redactor.event(e.KeyPressed(1.0, key), talking) for key in "4111*0#"]
+    assert [event.key for event in typed if isinstance(event, e.KeyPressed)] == ["", "", "", "", "", "0", ""]
+    held = Story().ringing("Can I talk to someone?").call
+    typed = [redactor.event(e.KeyPressed(1.0, key), held) for key in "4*10"]
+    assert [event.key for event in typed if isinstance(event, e.KeyPressed)] == ["", "*", "1", ""]
+    kept = e.KeyPressed(1.0, "4")
+    assert Redactor.of_flow(replace(story.flow, privacy=Privacy())).event(kept, talking) is kept
 
 
 # ---- by chance -----------------------------------------------------------------------------------------------------

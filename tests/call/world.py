@@ -27,7 +27,7 @@ Kind = Literal["news", "question", "order", "result", "carrier", "service", "tim
 LATEST = 10.0  # seconds by which the carrier may be late with anything
 AGAIN_KEPT = 12  # webhooks that may still come a second time
 RETRY = 2.0  # seconds within which the answer to a question asked again still counts
-COUNTS_TALK = ("rule", "quiet", "session")  # timers that only count how long somebody talks
+COUNTS_TALK = ("rule", "quiet", "session", "watch")  # timers that only count how long somebody talks
 
 
 @dataclass(eq=False, slots=True)
@@ -381,11 +381,11 @@ class World:
         for _ in range(most):
             if self.come:
                 self._somebody_comes()
-            if self.call.phase == Phase.ENDED and all(due.kind == "timer" for due in self.queue):
+            if self.call.phase == Phase.ENDED and all(_comes_to_nothing(due) for due in self.queue):
                 return
             if not self._only_talk():
                 self.goes_on()
-            elif not self._somebody_hangs_up():
+            elif not self._somebody_hangs_up() and not self.goes_on():
                 break
         raise AssertionError(f"the call does not end: {self.call.phase}, the caller is {self.caller.state}")
 
@@ -411,6 +411,11 @@ class World:
             self.caller.hangs_up()
             return True
         return False
+
+
+def _comes_to_nothing(due: Due) -> bool:
+    """When the call is over: what its timers were for, but those that end legs."""
+    return due.kind == "timer" and not due.what.startswith("timer released")
 
 
 def _words(event: e.Event) -> str:

@@ -149,19 +149,20 @@ class CallerLeg(Leg):
             if self.state == "over":
                 self.world.result(e.CallerHungUp, self.name)
 
-        self.world.order(self, "check caller", does)
+        self.world.order(self, "check caller", does, ("fails", lambda: None))
 
     # ---- what the caller and the network do --------------------------------------------------------------------------
 
     def hangs_up(self) -> None:
-        """The carrier says so, unless that is lost; then the end of the stream or of the stay in a room says it."""
-        was, stayed = self.state, bool(self.room)
-        if was == "stream":
+        """The carrier says so, in up to two ways, and either may be lost. What we hear of the caller ends as well."""
+        if self.state == "stream":
             self._stream_ends()
-        self.leaves(loses=False)
+        if self.room:
+            self.world.result(e.CallerUnheard, self.name)
+        self.leaves()
         self.world.tape.ends()
         self.begin(None, "over")
-        self.world.news(e.CallerHungUp, self, loses=was == "stream" or stayed)
+        self.world.news(e.CallerHungUp, self, loses=True)
 
     def acts(self) -> list[Act]:
         """What the caller may do now, and what may be heard on their line."""

@@ -24,7 +24,7 @@ class StaffLeg(Leg):
         self.ring = ring
         self.machine = False
         self.voice = Voice()
-        self.unruly = False  # an order to let it go was lost
+        self.lost = 0  # orders to let it go that never came
         world.order(
             self,
             f"ring {name}",
@@ -75,7 +75,7 @@ class StaffLeg(Leg):
 
     def _lost_order(self) -> None:
         """The core hears nothing of it."""
-        self.unruly = True
+        self.lost += 1
 
     # ---- documents -------------------------------------------------------------------------------------------------
 

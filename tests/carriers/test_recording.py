@@ -99,6 +99,7 @@ async def test_a_recording_that_may_go_on_is_told(
     [
         (URL, answer(204), True, 1),
         (f"{URL}.wav", answer(204), True, 1),
+        (RE, answer(204), True, 1),  # by its name
         (URL, trouble(404, 20404), True, 1),
         (URL, trouble(400, 21220), False, 1),
         (URL, trouble(500, 20500), False, 4),

@@ -103,8 +103,8 @@ def documents(text: str) -> list[Document]:
         RecordCaller(text, 90.0),
         ReferCaller("sip:frontdesk@pbx.example.com", text),
         ReferCaller("sip:frontdesk@pbx.example.com?X-Line=2", "c1-h1"),
-        DialNumber("+13125550111", 20.0, "+13125550100"),
-        DialNumber("sip:dana@pbx.example.com", 20.0, ""),
+        DialNumber("+13125550111", 20.0, "+13125550100", "c1-staff-1"),
+        DialNumber("sip:dana@pbx.example.com", 20.0, "", "c1-staff-1"),
         HangUp(),
         HangUp(text),
     ]
@@ -323,6 +323,6 @@ def test_without_a_card_there_is_no_header(links: Links) -> None:
 def test_a_phone_rings_as_long_as_asked(links: Links) -> None:
     """The carrier adds five seconds of its own (twilio.md 2.2)."""
     for asked, ordered in ((20.0, "15"), (35.0, "30"), (4.0, "5")):
-        dial = ElementTree.fromstring(render(DialNumber("+13125550111", asked, ""), links)).find("Dial")
+        dial = ElementTree.fromstring(render(DialNumber("+13125550111", asked, "", "c1-staff-1"), links)).find("Dial")
         assert dial is not None
         assert dial.get("timeout") == ordered

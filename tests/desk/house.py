@@ -27,6 +27,7 @@ from flowengine.resources import example_flow
 from flowengine.runtime.ports import CallRow, DeskKey, Entry, Outbox
 from flowengine.settings import Settings
 from flowengine.store import SqlStore, open_store
+from tests.migrated import migrated
 
 START = datetime(2026, 11, 10, 16, 15, tzinfo=UTC)  # a Tuesday, 10:15 in Chicago
 FLOW = "dental_office"
@@ -171,7 +172,10 @@ def office() -> Flow:
 async def house(
     folder: Path, url: str = "http://127.0.0.1:8000", *, outbox: Outbox | None = None
 ) -> AsyncIterator[House]:
-    store, bus, clock, calls = open_store(f"sqlite:///{folder}/desk.db"), MemoryBus(), Clock(), Calls()
+    database = folder / "desk.db"
+    if not database.exists():
+        migrated(database)
+    store, bus, clock, calls = open_store(f"sqlite:///{database}"), MemoryBus(), Clock(), Calls()
     await store.start()
     access = Access("a secret of the test", clock, bus, url, store)
     flows = {FLOW: office()}.get

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -44,9 +44,12 @@ class Shelf:
         kept = self.kept[parcel.id]
         self.kept[parcel.id] = replace(kept, due=parcel.due, tries=parcel.tries, state=parcel.state, error=parcel.error)
 
-    async def due_parcels(self, now: str, limit: int = 100) -> Sequence[Parcel]:
+    async def due_parcels(
+        self, now: str, limit: int = 100, not_by: Collection[str] = (), not_to: Collection[str] = ()
+    ) -> Sequence[Parcel]:
         self._ask()
-        return sorted((p for p in self._heads() if p.due <= now), key=lambda p: p.due)[:limit]
+        wanted = (p for p in self._heads() if p.channel not in not_by and p.address not in not_to)
+        return sorted((p for p in wanted if p.due <= now), key=lambda p: p.due)[:limit]
 
     async def next_due(self) -> str | None:
         self._ask()
@@ -143,6 +146,7 @@ async def posting(
     bus: MemoryBus | None = None,
     chance: float = 0.0,
     started: bool = True,
+    channels: Sequence[str] = ("webhook",),
     told: Callable[[Parcel], None] = lambda parcel: None,
 ) -> AsyncIterator[Post]:
     """`chance` is how much of the jitter there is: 0 none, 1 all. `told` hears of deliveries beside `delivered`."""
@@ -152,7 +156,7 @@ async def posting(
         delivered.append(parcel)
         told(parcel)
 
-    senders: dict[str, Sender] = {"webhook": hand}
+    senders: dict[str, Sender] = dict.fromkeys(channels, hand)
     claim = (bus or MemoryBus()).claim
     outbox = Outbox(store, clock, senders, claim=claim, delivered=tell, chance=lambda: chance)
     if started:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from flowengine.desk import frame, stream
 from tests.naughty import SAMPLE, name_of
 
 from .browsing import IN_CHROMIUM, playwright, readable, text, watched
@@ -146,11 +147,20 @@ async def test_every_state_can_be_read_by_everybody(server: tuple[House, Server]
 async def test_deliveries_can_be_read_by_everybody(server: tuple[House, Server], chromium: Any, scheme: Any) -> None:
     desk, _ = server
     dead = parcel("c1-d1")
-    for each in (dead, replace(dead, id="c1-d2", state="waiting"), replace(dead, id="c1-d3", state="sent", error="")):
+    text = replace(dead, id="c1-d4", channel="sms", address="+13125550142", tries=1)
+    work = replace(dead, id="c1-w1", event="work.added", channel="desk", address="front_desk", handoff="", tries=1)
+    for each in (
+        dead,
+        replace(dead, id="c1-d2", state="waiting"),
+        replace(dead, id="c1-d3", state="sent", error=""),
+        replace(text, error="the phone is off or out of reach (30003)"),
+        replace(text, id="c1-d5", state="sent", error=""),
+        replace(work, state="sent", error=""),
+    ):
         await desk.store.save_parcel(each)
     page = await opened(desk, chromium, color_scheme=scheme)
     await page.get_by_role("link", name="Deliveries").click()
-    await count(page, "main .item", 3)
+    await count(page, "main .item", 6)
     await readable(page, f"deliveries-{scheme}")
 
 
@@ -453,7 +463,29 @@ async def test_a_tablet_that_slept_asks_again_the_moment_it_wakes(server: tuple[
     await page.evaluate("const now = Date.now; Date.now = () => now() + 3600e3;" + wake)
     await text(page, "#connection", "Live")
     await page.wait_for_timeout(200)
-    assert streams == [f"{desk.url}/desk/events"]
+    assert [address.partition("?after=")[0] for address in streams] == [f"{desk.url}/desk/events"]
+
+
+async def test_a_stream_that_ends_as_each_does_is_taken_up_without_a_word(
+    server: tuple[House, Server], chromium: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every ten minutes: a screen reader that said so each time would be switched off."""
+    monkeypatch.setattr(frame, "LONGEST_SECONDS", 0.5)
+    monkeypatch.setattr(stream, "RETRY_MILLISECONDS", (50, 100))
+    desk, _ = server
+    page = await opened(desk, chromium)
+    await page.evaluate("""
+        window.said = [];
+        const note = () => said.push(document.getElementById("connection").textContent);
+        const whole = {subtree: true, childList: true, characterData: true};
+        new MutationObserver(note).observe(document.getElementById("connection"), whole);
+    """)
+    for _ in range(4):
+        async with page.expect_request("**/desk/events*"):
+            pass
+    await desk.call()
+    await count(page, "#talking .item", 1)
+    assert await page.evaluate("said") == []
 
 
 async def test_who_was_told_to_reload_has_everything_again(server: tuple[House, Server], chromium: Any) -> None:
@@ -486,12 +518,13 @@ async def test_whatever_a_caller_is_called_stays_text(server: tuple[House, Serve
     await desk.call()
     page = await opened(desk, chromium)
     complaints = watched(page)
-    for said in SAMPLE:
+    for index, said in enumerate(SAMPLE):
         people = [{"person": said, "outcome": "declined", "why": said, "state": None}]
+        after = f"seen {index}"  # so that the page is not taken for changed before it is
         await desk.show(card(headline=said or "-", status_text=said, people=people, department=said, caller=said))
         await desk.work("c1-w1", "message", caller_name=said, reason=said, promised_by=said, recording=said)
-        await desk.show(card(headline=said or "-", status_text="next", people=people, department=said, caller=said))
-        await text(page, "#now .item .state", "next")
+        await desk.show(card(headline=said or "-", status_text=after, people=people, department=said, caller=said))
+        await text(page, "#now .item .state", after)
         assert await page.locator("#now .headline").text_content() == (said or "-"), name_of(said)
         assert await page.evaluate("window.naughty") is None, name_of(said)
         assert await page.locator("main img, main script, main iframe, main [onerror], main [onload]").count() == 0

@@ -83,7 +83,7 @@ async def test_a_dead_letter_is_seen_and_tried_again_once(tmp_path: Path, port: 
         async with browser.get("/desk/deliveries") as answer:
             page = await answer.text()
         dead, _, waiting = page.partition('id="waiting-title"')
-        for words in ("To crm.example.com", "answered 503", "Tried 14 times", "A call being handed over"):
+        for words in ("To crm.example.com", "Answered 503", "Tried 14 times", "A call being handed over"):
             assert words in dead
         assert "Tried once; next at 1:15 PM" in waiting
         assert "A message" in waiting
@@ -137,10 +137,47 @@ async def test_deliveries_do_not_exist_for_staff(desk: House, visitor: Visit) ->
         ("sms", "0142", "a phone"),
         ("email", "maria.lopez@example.com", "a mailbox at example.com"),
         ("email", "maria", "a mailbox"),
+        ("desk", "front_desk", "Front desk"),
     ],
 )
 def test_of_an_address_only_the_place_is_shown(channel: str, address: str, shown: str) -> None:
     assert place(channel, address) == shown
+
+
+@pytest.mark.parametrize(
+    ("channel", "state", "shown"),
+    [
+        ("webhook", "sent", "Delivered"),
+        ("desk", "sent", "Delivered"),
+        ("sms", "sent", "Given to the phone company"),
+        ("sms", "arrived", "Delivered"),
+        ("sms", "dead", "Did not arrive"),
+        ("email", "sent", "Given to the mail server"),
+        ("email", "waiting", "On its way"),
+    ],
+)
+def test_given_is_not_delivered(channel: str, state: ParcelState, shown: str) -> None:
+    view = parcel_view(parcel("c1-d1", state, channel=channel), Office("", zone("UTC"), START))
+    assert view["state"] == shown
+
+
+async def test_texts_that_arrived_and_work_on_a_desk_are_listed_with_the_rest(tmp_path: Path, port: int) -> None:
+    async with served(tmp_path, port) as (desk, _), browser_of(desk) as browser:
+        text = {"channel": "sms", "address": "+13125550142"}
+        await desk.store.save_parcel(parcel("c1-d1", "arrived", made=(START - timedelta(hours=1)).isoformat(), **text))
+        await desk.store.save_parcel(parcel("c1-d2", "sent", **text))
+        work = {"channel": "desk", "address": "front_desk", "event": "work.added", "error": "", "handoff": ""}
+        await desk.store.save_parcel(parcel("c1-w1", "sent", **work))
+        failed = "that phone takes no texts (30006)"
+        await desk.store.save_parcel(parcel("c1-d3", "dead", error=failed, **text))
+        await enter(browser, desk.access.office_link(FLOW, 600))
+        async with browser.get("/desk/deliveries") as answer:
+            page = await answer.text()
+    dead, _, sent = page.partition('id="waiting-title"')
+    assert failed.capitalize() in dead
+    order = [sent.index(words) for words in ("On the list of Front desk", "Given to the phone company", ">Delivered<")]
+    assert sent.index("Something to do") < order[0]
+    assert sent.rindex(">Delivered<") > order[1], "the newest first"
 
 
 def test_an_event_we_do_not_know_is_named_all_the_same() -> None:

@@ -7,6 +7,7 @@ import re
 import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
@@ -15,8 +16,11 @@ import aiohttp
 import pytest
 import pytest_asyncio
 
+from flowengine.call.measures import CallMeasures, HandOver
+from flowengine.call.metrics import summary
 from flowengine.desk import figures
 from flowengine.desk.charts import Bar, columns, nice, rows
+from flowengine.desk.figures_view import _plots
 from flowengine.desk.frame import Frame, templates
 from flowengine.flow.compiler import compile_flow
 from flowengine.flow.figures import FIGURES
@@ -127,7 +131,7 @@ async def test_limits_that_are_passed_are_sentences(desk: House, manager: aiohtt
         while not sentences:  # a page is not held up: at first it may go without
             sentences = list(await figures.alerts(frame, FLOW))
     (sentence,) = sentences
-    assert re.fullmatch(r"Transfer rate: \d+% in the last 7 days; the limit is 1%\.", sentence)
+    assert re.fullmatch(r"Transfer rate: \d+% \(\d+ of \d+\) in the last 7 days; the limit is 1%\.", sentence)
     assert await figures.alerts(a_frame(desk), FLOW) == []
     assert await figures.alerts(a_frame(desk), "unknown") == ()
 
@@ -160,6 +164,59 @@ def test_many_bars_have_as_many_labels_as_fit_a_phone() -> None:
     svg = ElementTree.fromstring(columns("a", "t", "d", [Bar(str(i), i) for i in range(30)]))
     assert len([text for text in svg.iter("text") if text.get("class") == "plot-label"]) == 6
     assert len([text for text in svg.iter("text") if text.get("class") == "plot-number"]) == 0
+
+
+@pytest.mark.parametrize(
+    ("days", "title", "bars", "first"),
+    [
+        (1, "Hand-overs by day", 1, "10 Nov"),
+        (62, "Hand-overs by day", 62, "10 Sep"),
+        (63, "Hand-overs by week", 9, "9 Sep"),
+        (434, "Hand-overs by week", 62, "3 Sep"),
+        (435, "Hand-overs by month", 15, "Sep 2025"),
+        (3653, "Hand-overs by month", 121, "Nov 2016"),
+    ],
+)
+def test_a_long_time_is_drawn_in_weeks_and_months_and_every_day_counts_once(
+    days: int, title: str, bars: int, first: str
+) -> None:
+    until = datetime(2026, 11, 10, 12, tzinfo=UTC)
+    since = until - timedelta(days=days - 1)
+    found = summary("f", [], since, until, UTC)
+    busy = replace(found, handovers=2 * days, days=tuple(replace(day, handovers=2, connected=1) for day in found.days))
+    plot = next(iter(_plots(busy)))
+    assert (plot.title, len(plot.rows), plot.rows[-1][0]) == (title, bars, first)
+    assert sum(int(row[2]) for row in plot.rows) == 2 * days
+    assert len(list(ElementTree.fromstring(plot.svg).iter("rect"))) == 2 * bars
+
+
+def test_longer_labels_are_fewer() -> None:
+    svg = ElementTree.fromstring(columns("a", "t", "d", [Bar("Nov 2026", i) for i in range(36)]))
+    assert len([text for text in svg.iter("text") if text.get("class") == "plot-label"]) == 4
+
+
+@pytest.mark.parametrize(
+    ("handovers", "said"),
+    [
+        ([(30.0, "connected")], ["1 hand-over, 1 of them connected. The most, 1, on 10 Nov.",
+                                 "The one who was connected waited 30 s.", "The most frequent: upset, 1 time."]),
+        ([(20.0, "connected"), (30.0, "connected"), (None, "referred")], [
+            "3 hand-overs, 2 of them connected, 1 let go by refer or dial. The most, 3, on 10 Nov.",
+            "Half of 2 waited 25 s at most, nine in ten 30 s.", "The most frequent: upset, 3 times."]),
+        ([(None, "abandoned")], ["1 hand-over, 0 of them connected. The most, 1, on 10 Nov.", "Nobody was connected.",
+                                 "The most frequent: upset, 1 time."]),
+        ([], ["0 hand-overs, 0 of them connected.", "Nobody was connected.", "No caller was."]),
+    ],
+)  # fmt: skip
+def test_each_plot_is_told_in_a_sentence(handovers: list[tuple[float | None, str]], said: list[str]) -> None:
+    now = datetime(2026, 11, 10, 12, tzinfo=UTC)
+    made = tuple(HandOver(f"h{i}", "upset", "front_desk", "conference", how, 0.0, connected=met)
+                 for i, (met, how) in enumerate(handovers))  # fmt: skip
+    started = (now - timedelta(hours=1)).isoformat()
+    found = summary("f", [CallMeasures("c1", "f", started, "ended", handovers=made)], now - timedelta(days=7), now, UTC)
+    plots = list(_plots(found))
+    assert [plot.about for plot in plots] == said
+    assert plots[0].parts == ("connected", "not connected, or let go" if "let go" in said[0] else "not connected")
 
 
 @pytest.mark.parametrize(("most", "top"), [(0, 2), (1, 2), (3, 4), (5, 6), (10, 10), (11, 20), (41, 60), (999, 1000)])

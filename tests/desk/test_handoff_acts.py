@@ -64,6 +64,15 @@ async def test_who_has_picked_up_may_be_connected_by_a_tap(desk: House, visitor:
     assert await noted(desk, "accepted") == [("link of c1-h1", "for Dana")]
 
 
+async def test_who_has_picked_up_stands_first(desk: House, visitor: Visit) -> None:
+    people = (("Hygiene desk", None, "ringing"), ("Dr. Reed", None, "answered"), ("Dana", None, "ringing"))
+    browser, _ = await at_the_page(desk, visitor, ringing(*people))
+    async with browser.get(PAGE) as answer:
+        page = (await answer.text()).partition("<template")[0]
+    waits = ["Dr. Reed has picked up", "Hygiene desk is ringing", "Dana is ringing"]
+    assert sorted(waits, key=page.index) == waits
+
+
 async def test_whose_phone_still_rings_may_only_decline(desk: House, visitor: Visit) -> None:
     browser, proof = await at_the_page(desk, visitor, ringing(("Dana", None, "ringing")))
     await post(browser, "decide", proof, person="Dana", accepts="yes")
@@ -222,7 +231,7 @@ async def test_each_look_is_written_down_before_it_is_shown(desk: House, visitor
         await answer.content.readuntil(b"\n\n")
         kinds = [line.access.what for line in await desk.store.accesses(FLOW, "c1")]
     assert kinds == ["link made", "link used", "page opened", "live view"]
-    assert desk.calls.told == [("c1", CardConfirmed(9.0, "page"))]
+    assert desk.calls.told == [("c1", CardConfirmed(9.0, "page", "c1-h1"))]
     assert (await desk.store.verify_accesses(FLOW)).broken == 0
 
 

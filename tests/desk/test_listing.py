@@ -212,6 +212,17 @@ async def test_a_promise_says_until_when_and_the_soonest_stands_first(desk: Hous
     assert "c0-w3" not in str([each["fields"] for each in work])
 
 
+async def test_work_names_departments_and_days_as_the_office_does(desk: House, visitor: Visit) -> None:
+    at, fields = desk.clock.now().isoformat(), {"patient_name": "Ana Ruiz", "day": "2026-11-12", "ends": "2026-13-99"}
+    await desk.store.save_work("c1-w1", "c1", FLOW, "request_appointment", "on_call_dentist", fields, at)
+    await desk.store.save_work("c1-w2", "c1", FLOW, "message", "a_department_of_before", {}, at)
+    browser = await office(desk, visitor)
+    page = part(await listed(browser), "work")
+    for words in ("Dentist on call", "A department of before", "Thu 12 Nov 2026", "2026-13-99"):
+        assert words in page
+    assert (await post(browser, "/desk/search", q="dentist on call"))[1]["count"] == 1
+
+
 async def test_old_work_is_shown_until_it_is_done(desk: House, visitor: Visit, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overview, "MOST_WORK", 3)
     browser = await office(desk, visitor)
@@ -313,7 +324,7 @@ async def test_screens_that_come_at_once_share_one_reading_that_began_after_they
     began: list[float] = []
     loop = asyncio.get_running_loop()
 
-    async def read(frame: Frame, flow: str) -> State:
+    async def read(frame: Frame, flow: str, departments: tuple[str, ...]) -> State:
         began.append(loop.time())
         await asyncio.sleep(1.0)
         return State(None, (), frozenset(), (), ({"work": len(began)},))  # type: ignore[arg-type]  # not looked at
@@ -330,6 +341,57 @@ async def test_screens_that_come_at_once_share_one_reading_that_began_after_they
     assert began[1] >= asked
     assert {state.work[0]["work"] for state in states[:50]} == {1}
     assert {state.work[0]["work"] for state in states[50:]} == {2}
+
+
+async def test_a_screen_that_comes_back_is_sent_what_changed_and_nothing_else(desk: House, visitor: Visit) -> None:
+    browser = await office(desk, visitor)
+    for call in ("c1", "c2", "c3"):
+        await desk.call(call)
+        await desk.show(card(call, headline=f"headline-{call}", department="our front desk"))
+    await desk.work("c1-w1", "message", caller_name="kept")
+    async with browser.get("/desk/events") as answer:
+        reader = Reader(answer)
+        await reader.until("now")
+        await desk.show(card("c2", status="connected", status_text="Connected with Dana"))
+        await desk.call("c4")
+        await desk.work("c2-w1", "message", caller_name="new")
+        await reader.until("work")
+    last = reader.last_id
+    desk.clock.pass_(30)  # the waits go on
+    came_back = {"Last-Event-ID": last}
+    async with browser.get("/desk/events", headers=came_back) as answer:
+        since = await Reader(answer).next()
+        assert since["type"] == "since"
+        empty: list[str] = []
+        nothing = {"handoffs": empty, "work": empty, "talking": empty}
+        assert {name: since[name] for name in (*nothing, "gone")} == {**nothing, "gone": nothing}
+    await desk.end("c3", "abandoned")
+    await desk.end("c4")
+    await desk.store.set_work_done("c2-w1", "Luis", desk.clock.now().isoformat())
+    async with browser.get("/desk/events?after=x.1", headers=came_back) as answer:  # whatever the address says
+        since = await Reader(answer).next()
+        assert [view["headline"] for view in since["handoffs"]] == ["headline-c3"]
+        assert [(view["work"], view["done"]) for view in since["work"]] == [("c2-w1", True)]
+        assert since["gone"] == {"handoffs": [], "work": [], "talking": ["c4"]}
+    async with (await office(desk, visitor)).get("/desk/events", headers=came_back) as answer:
+        assert (await Reader(answer).next())["type"] == "now"  # another browser's
+
+
+async def test_a_small_department_misses_nothing_on_a_busy_day(
+    desk: House, visitor: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(overview, "MOST_CARDS", 3)
+    browser = await staff(desk, visitor, "Luis", "clinical")
+    await desk.call("c0")
+    await desk.show(card("c0", headline="the-one-of-the-day"))
+    for number in range(1, 6):
+        await desk.call(f"c{number}")
+        await desk.show(card(f"c{number}", headline="others", department_key="front_desk"))
+    page = await listed(browser)
+    assert "the-one-of-the-day" in part(page, "now")
+    assert "others" not in page
+    assert 'data-call="c5"' not in part(page, "talking")  # whom the others have is not with the receptionist
+    assert (await post(browser, "/desk/search", q="the-one"))[1]["count"] == 1
 
 
 # ---- alerts ----------------------------------------------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -172,6 +173,8 @@ async def test_no_header_can_be_put_in(break_: str) -> None:
         ({"MAIL": "553 not you"}, Failed("the mail server refuses our sender's address (553)")),
         ({".": "554 5.7.1 spam"}, Failed("the mail server does not take the message (554)", True)),
         ({".": "451 later"}, Failed("the mail server does not take the message (451)")),
+        ({"DATA": ""}, Failed("the mail server did not answer in time")),
+        ({".": ""}, Failed("the mail server did not answer in time")),
         ({"EHLO": "421 too busy", "HELO": "421 too busy"}, Failed("the mail server answered 421")),
     ],
 )
@@ -184,6 +187,24 @@ async def test_a_server_that_says_nothing_or_is_not_there() -> None:
     async with mailbox(silent=True) as box:
         assert await mail_to(box).deliver(LETTER) == Failed("the mail server did not answer in time")
     assert await mail_to(box).deliver(LETTER) == Failed("the mail server could not be reached")
+
+
+async def test_something_that_is_no_mail_server() -> None:
+    gone = asyncio.Event()
+
+    async def says(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(b"SSH-2.0-OpenSSH_9.6\r\n")
+        with suppress(ConnectionError):
+            await reader.read()
+        writer.close()
+        with suppress(ConnectionError):
+            await writer.wait_closed()
+        gone.set()
+
+    async with await asyncio.start_server(says, "127.0.0.1", 0) as server:
+        mail = Mail(f"smtp://127.0.0.1:{server.sockets[0].getsockname()[1]}", SENDER, pinned())
+        assert await mail.deliver(LETTER) == Failed("what answers there is no mail server")
+        await gone.wait()
 
 
 async def test_the_mailbox_is_strict() -> None:

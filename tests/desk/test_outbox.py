@@ -6,7 +6,8 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import datetime, timedelta
-from itertools import pairwise
+from functools import partial
+from itertools import pairwise, permutations
 
 import pytest
 
@@ -14,9 +15,9 @@ from flowengine.bus.memory import MemoryBus
 from flowengine.desk.outbox import TOGETHER, TOGETHER_TO_ONE
 from flowengine.desk.schedule import DAY, PAUSES
 from flowengine.runtime.ports import Parcel
-from flowengine.runtime.senders import Failed, Taken
+from flowengine.runtime.senders import Arrived, Failed, Taken
 
-from .parcels import DOWN, START, Hand, Shelf, fast, parcel, posting
+from .parcels import DOWN, START, Hand, Post, Shelf, fast, parcel, posting
 
 VIRTUAL = 300_000.0  # call seconds a second: a day is a third of one
 OTHER = "https://other.example.com/hooks"
@@ -28,6 +29,10 @@ def failing(times: int) -> Callable[[Parcel, int], Taken | Failed]:
 
 def quick(parcel: Parcel) -> float:
     return 0.1
+
+
+def is_sent(post: Post, id: str) -> bool:
+    return post.state(id) == "sent"
 
 
 # ---- one parcel ------------------------------------------------------------------------------------------------------
@@ -164,6 +169,51 @@ async def test_a_receiver_that_hangs_does_not_hold_up_the_others() -> None:
     assert 0 < len({id for _, id in hand.tries if id.startswith("h")}) <= TOGETHER
 
 
+async def test_thousands_that_wait_for_a_dead_address_do_not_hold_up_a_healthy_one() -> None:
+    """They are older, so they come first in every look."""
+    dead = "https://dead.example.com/hooks"
+    hand = Hand(lambda parcel, nth: DOWN if parcel.address == dead else Taken(), seconds=quick)
+    hand.seconds = lambda parcel: 5.0 if parcel.address == dead else 0.1
+    old = (START - timedelta(minutes=5)).isoformat()
+    async with posting(hand, started=False) as post:
+        for n in range(3000):
+            await post.outbox.put(parcel(f"h{n}-d1", address=dead, made=old, due=old))
+        await post.outbox.start()
+        for n in range(5):
+            await post.outbox.put(parcel(f"c{n}-d1", address=OTHER))
+            await post.until(partial(is_sent, post, f"c{n}-d1"), 2.0)
+
+
+async def test_one_that_fails_is_tried_one_at_a_time_until_it_is_well_again() -> None:
+    well_from = 12
+    hand = Hand(seconds=lambda parcel: 1.0)
+    hand.answers = lambda parcel, nth: Taken() if len(hand.tries) > well_from else DOWN
+    old = (START - timedelta(minutes=5)).isoformat()
+    async with posting(hand, started=False) as post:
+        for n in range(40):
+            await post.outbox.put(parcel(f"c{n}-d1", made=old, due=old))
+        await post.outbox.start()
+        await post.until(lambda: len(hand.tries) == TOGETHER_TO_ONE)
+        await post.until(lambda: len(hand.tries) == well_from)
+        since = [at for at, _ in hand.tries[TOGETHER_TO_ONE + 1 :]]
+        assert all(later - earlier > 0.9 for earlier, later in pairwise(since))
+        await post.until(lambda: all(each.state == "sent" for each in post.store.kept.values()), 600.0)
+    assert hand.at_once[parcel().address] == TOGETHER_TO_ONE
+
+
+async def test_what_goes_to_a_desk_of_this_house_does_not_wait_for_systems_outside() -> None:
+    hand = Hand(seconds=lambda parcel: 0.1 if parcel.channel == "desk" else 50.0)
+    async with posting(hand, started=False, channels=("webhook", "desk")) as post:
+        for n in range(60):
+            await post.outbox.put(parcel(f"h{n}-d1", address=f"https://crm{n}.example.com/hooks"))
+        await post.outbox.start()
+        await post.until(lambda: len(hand.tries) == TOGETHER)
+        for n in range(3):
+            await post.outbox.put(parcel(f"c1-w{n}", channel="desk", address="front_desk"))
+        await post.until(lambda: all(post.state(f"c1-w{n}") == "sent" for n in range(3)), 1.0)
+    assert [id for _, id in hand.tries if id.startswith("c1")] == ["c1-w0", "c1-w1", "c1-w2"]
+
+
 async def test_not_too_many_at_once_in_all() -> None:
     hand = Hand(seconds=lambda parcel: 5.0)
     async with posting(hand, started=False) as post:
@@ -235,6 +285,49 @@ async def test_what_retention_has_emptied_is_not_sent_as_if_it_were_something() 
     async with posting() as post:
         post.store.kept["c1-d1"] = parcel(state="dead", data={}, made="", due="")
         assert not await post.outbox.retry("c1-d1")
+
+
+# ---- what becomes of letters -----------------------------------------------------------------------------------------
+
+PHONE_OFF = Failed("the phone is off or out of reach (30003)", final=True)
+
+
+async def test_a_letter_that_was_taken_may_arrive_or_not() -> None:
+    async with posting() as post:
+        for id in ("c1-d1", "c2-d1"):
+            await post.outbox.put(parcel(id))
+            await post.until(partial(is_sent, post, id))
+        await post.outbox.report("c1-d1", Arrived())
+        await post.outbox.report("c2-d1", PHONE_OFF)
+        await post.outbox.report("c9-d9", Arrived())  # nobody knows it
+        assert (post.state("c1-d1"), post.state("c2-d1")) == ("arrived", "dead")
+        assert post.store.kept["c2-d1"].error == PHONE_OFF.why
+        assert await post.outbox.retry("c2-d1")
+        await post.until(lambda: post.state("c2-d1") == "sent")
+    assert [id for _, id in post.hand.tries] == ["c1-d1", "c2-d1", "c2-d1"]
+
+
+@pytest.mark.parametrize("words", [*permutations((Arrived(), Arrived(), PHONE_OFF))])
+async def test_what_arrived_has_arrived_in_whatever_order_it_is_told(words: tuple[Arrived | Failed, ...]) -> None:
+    async with posting() as post:
+        await post.outbox.put(parcel())
+        await post.until(lambda: post.state() == "sent")
+        for word in words:
+            await post.outbox.report("c1-d1", word)
+        assert (post.state(), post.store.kept["c1-d1"].error) == ("arrived", "")
+
+
+async def test_a_report_that_overtakes_the_answer_is_kept() -> None:
+    """The carrier took the letter, its answer is late or never comes: the letter is not sent again."""
+    hand = Hand(lambda parcel, nth: Taken() if parcel.id == "c1-d1" else DOWN, seconds=lambda parcel: 4.0)
+    async with posting(hand) as post:
+        for id in ("c1-d1", "c2-d1"):
+            await post.outbox.put(parcel(id))
+        await post.until(lambda: len(hand.tries) == 2)
+        await asyncio.gather(post.outbox.report("c1-d1", PHONE_OFF), post.outbox.report("c2-d1", Arrived()))
+        await asyncio.sleep(60)
+        assert (post.state("c1-d1"), post.state("c2-d1")) == ("dead", "arrived")
+    assert len(hand.tries) == 2
 
 
 # ---- a store in trouble, processes that end --------------------------------------------------------------------------

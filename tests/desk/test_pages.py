@@ -137,6 +137,53 @@ async def test_the_flow_says_how_much_of_the_transcript_is_shown(
     assert ("before-the-decision" in page, "after-the-decision" in page) == (early, late)
 
 
+async def test_a_call_in_which_nothing_was_said_says_so_once_it_is_over(desk: House, visitor: Visit) -> None:
+    await desk.call()
+    await desk.show(card())
+    browser = await visitor()
+    assert "Nothing yet." in await enter(browser, desk.access.handoff_link("c1-h1", FLOW, 600))
+    await desk.end()
+    async with browser.get("/desk/handoffs/c1-h1") as answer:
+        page = await answer.text()
+    assert "Nothing was said." in page
+    assert "Nothing yet." not in page
+
+
+async def test_what_retention_emptied_is_said_to_be_no_longer_kept(desk: House, visitor: Visit) -> None:
+    """And not that the number was withheld, or that nothing was found out."""
+    await desk.call()
+    await desk.say("caller", "my crown fell out", 5.0)
+    await desk.show(card(status="connected", summary="A crown."))
+    await desk.end()
+    await desk.store.blank_call("c1", desk.clock.now().isoformat())
+    browser = await visitor()
+    page = await enter(browser, desk.access.handoff_link("c1-h1", FLOW, 600))
+    async with browser.get(desk.access.office_link(FLOW, 600)) as answer:
+        assert answer.status == 200
+    for words in ("No longer kept", "What was said is no longer kept.", "Clinical team"):
+        assert words in page
+    for words in ("Number withheld", "Not known", "Nothing was said", "crown"):
+        assert words not in page
+
+
+async def test_the_agents_sentence_stands_under_the_headline_and_its_place_is_gone_without_it(
+    desk: House, visitor: Visit
+) -> None:
+    await desk.call()
+    await desk.show(card(summary="She flies tomorrow and wants to be seen today."))
+    browser = await visitor()
+    await enter(browser, desk.access.office_link(FLOW, 600))
+    for path in ("/desk/", "/desk/handoffs/c1-h1"):
+        async with browser.get(path) as answer:
+            page = await answer.text()
+        said = '<p class="summary" data-text="summary">She flies tomorrow and wants to be seen today.</p>'
+        assert page.index("flying tomorrow morning") < page.index(said)
+    await desk.show(card())
+    for path in ("/desk/", "/desk/handoffs/c1-h1"):
+        async with browser.get(path) as answer:
+            assert '<p class="summary" data-text="summary" hidden></p>' in await answer.text()
+
+
 async def test_opening_the_page_confirms_the_card(desk: House, visitor: Visit) -> None:
     await desk.call()
     await desk.show(card())
@@ -147,7 +194,7 @@ async def test_opening_the_page_confirms_the_card(desk: House, visitor: Visit) -
             assert "Maria" not in await answer.text()
     assert desk.calls.told == []
     await enter(browser, link)
-    assert desk.calls.told == [("c1", CardConfirmed(9.0, "page"))]
+    assert desk.calls.told == [("c1", CardConfirmed(9.0, "page", "c1-h1"))]
 
 
 async def test_the_page_of_an_older_handoff_confirms_nothing(desk: House, visitor: Visit) -> None:

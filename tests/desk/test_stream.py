@@ -206,6 +206,25 @@ async def test_nobody_is_left_subscribed(desk: House, visitor: Visit) -> None:
     await eventually(lambda: not desk.bus._subscribers)
 
 
+async def test_only_so_many_look_at_once_and_a_place_is_free_again(
+    desk: House, visitor: Visit, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stream, "MOST_VIEWERS", 2)
+    browser = await handoff(desk, visitor)
+    one, two = [await browser.get(path) for path in ("/desk/events", "/desk/handoffs/c1-h1/events")]
+    async with browser.get("/desk/events") as answer:
+        assert answer.status == 503
+    async with browser.get("/desk/") as answer:
+        assert answer.status == 200
+    one.close()
+    async with asyncio.timeout(30):
+        while (answer := await browser.get("/desk/events")).status == 503:
+            answer.close()
+    assert answer.status == 200
+    answer.close()
+    two.close()
+
+
 async def test_a_peer_that_takes_nothing_is_let_go_after_two_seconds() -> None:
     closed = False
 

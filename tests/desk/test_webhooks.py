@@ -161,9 +161,19 @@ async def test_anything_else_is_not_and_only_gone_is_final(status: int, final: b
     assert "Maria" not in failed.why
 
 
+OVER = "Thu, 31 Dec 2026 23:59:59 +" + "9" * 20
+
+
 async def test_retry_after_as_seconds_and_as_a_date() -> None:
     later = format_datetime(datetime.now(UTC) + timedelta(seconds=300))
-    for given, waits in (("120", 120.0), (later, 300.0), ("soon", 0.0), ("-5", 0.0), ("9" * 40, 999_999_999.0)):
+    for given, waits in (
+        ("120", 120.0),
+        (later, 300.0),
+        ("soon", 0.0),
+        ("-5", 0.0),
+        ("9" * 40, 999_999_999.0),
+        (OVER, 0.0),
+    ):
         failed = await replied(Reply(503, headers={"Retry-After": given}))
         assert isinstance(failed, Failed)
         assert failed.after == pytest.approx(waits, abs=20)

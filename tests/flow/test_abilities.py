@@ -143,8 +143,12 @@ def test_what_is_dialled_and_shown() -> None:
     assert not abilities.shows_caller(replace(caller, method=Method.DIAL), Line.PHONE)
 
 
-def test_only_a_call_that_stays_with_us_is_written_down() -> None:
-    assert [abilities.writes_down(Transfer(method=method)) for method in Method] == [True, False, False]
+def test_what_is_said_is_written_down_unless_the_carrier_itself_is_out_of_it() -> None:
+    assert {method: abilities.writes_down(Transfer(method=method)) for method in Method} == {
+        Method.CONFERENCE: True,
+        Method.REFER: False,
+        Method.DIAL: True,
+    }
 
 
 # ---- whom a word is meant for ----------------------------------------------------------------------------------------

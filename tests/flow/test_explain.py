@@ -184,7 +184,7 @@ def test_a_caller_who_waits_alone_is_told_of_as_such() -> None:
 
 
 def test_what_is_said_after_a_call_has_left_us_is_not_promised_in_writing() -> None:
-    assert "Of what is said with our claims team and our payments team nothing is written down" in told(billing())
+    assert "Of what is said with our claims team nothing is written down" in told(billing())
     assert "nothing is written down" not in told(dental())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowengine.flow.fill import LONGEST_VALUE, fill, fill_card, names_in
+from flowengine.flow.fill import LONGEST_ON_CARD, LONGEST_VALUE, at_a_glance, fill, fill_card, names_in
 
 
 def test_placeholders_are_filled() -> None:
@@ -32,6 +32,20 @@ def test_values_are_one_short_line_and_never_expanded_again() -> None:
 def test_the_card_says_what_is_missing() -> None:
     assert fill_card("{caller_name}: {reason}", {}) == "the caller: no reason given"
     assert fill_card("{caller_name}, {visit}", {"caller_name": "Maria Lopez"}) == "Maria Lopez, not given"
+
+
+def test_a_headline_is_read_at_a_glance() -> None:
+    said = "well, my crown fell out yesterday evening while I was eating, and it hurts when I drink"
+    assert fill_card("{reason}", {"reason": said}) == "well, my crown fell out yesterday evening while I was…"
+    assert at_a_glance("My crown just fell out and I'm flying tomorrow morning.") != ""
+    assert not at_a_glance("My crown just fell out and I'm flying tomorrow morning.").endswith("…")
+
+
+@given(st.text(max_size=300))
+def test_what_goes_on_is_seen_to_go_on(said: str) -> None:
+    shown = at_a_glance(said)
+    assert len(shown) <= LONGEST_ON_CARD
+    assert shown == fill("{a}", {"a": said}) or shown.endswith("…")
 
 
 @given(st.text(max_size=80), st.dictionaries(st.sampled_from(["a", "b", "office"]), st.text(max_size=200)))

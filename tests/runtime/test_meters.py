@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
+from dataclasses import replace
+from datetime import datetime
+from pathlib import Path
 
 from flowengine.call import events as e
 from flowengine.call.measures import measure
+from flowengine.flow.model import Flow
+from flowengine.runtime.clock import LoopClock
+from flowengine.runtime.counted import Counted
+from flowengine.runtime.flowbook import Flowbook
+from flowengine.runtime.measuring import PATIENCE, Alerts, Measurer
 from flowengine.runtime.meters import Meters
-from tests.call.story import Story
+from flowengine.store import open_store
+from tests.call.story import Story, office
 
 
 def page(meters: Meters) -> dict[str, float]:
@@ -70,3 +80,26 @@ def test_nothing_of_a_caller_is_shown() -> None:
     meters.call_over(story.flow, measure(story.flow, story.events, key=b"k"))
     text = meters.page().decode()
     assert not re.search(r"Maria|Lopez|crown|555|c1", text)
+
+
+class Slow(Measurer):
+    """One whose every look takes as long as a page is patient."""
+
+    async def alerts(self, flow: Flow, now: datetime, *, patience: float | None = PATIENCE) -> Alerts:
+        await asyncio.sleep(PATIENCE)
+        return Alerts({}, {"abandoned": True})
+
+
+async def test_the_limits_of_many_offices_are_looked_at_together(tmp_path: Path) -> None:
+    """One after the other they would take longer than whoever reads the meters waits."""
+    store = open_store(f"sqlite:///{tmp_path}/calls.db")
+    await store.start()
+    flows, loop = Flowbook({}, {}), asyncio.get_running_loop()
+    flows.flows = {f"office_{i}": replace(office(), key=f"office_{i}") for i in range(40)}
+    counted = Counted(Meters(), Slow(store, "secret"), flows, store, LoopClock())
+    began = loop.time()
+    text = (await counted.page(running=0, ignored=0)).decode()
+    assert text.count("flowengine_alert{") == 40
+    assert loop.time() - began < 40 * PATIENCE / 4
+    await counted.close()
+    await store.close()

@@ -12,7 +12,7 @@ import pytest
 import pytest_asyncio
 from cryptography.fernet import Fernet
 
-from flowengine.call.events import CallerSaid, Event, MessageRecorded, RecordingEnded
+from flowengine.call.events import CallerSaid, Event, MessageRecorded, RecordingEnded, RecordingStarted
 from flowengine.call.journal import encode
 from flowengine.flow.compiler import compile_flow
 from flowengine.flow.model import Flow, Privacy
@@ -117,6 +117,14 @@ async def test_recordings_are_deleted_before_nobody_knows_them_any_more(store: S
     assert carrier.deleted == [VOICEMAIL, RECORDING]
     await sweeper(store, 11 * DAY, carrier).sweep()
     assert carrier.deleted == [VOICEMAIL, RECORDING]
+
+
+async def test_a_recording_whose_end_was_never_told_is_deleted_by_its_name(store: SqlStore) -> None:
+    carrier = Carrier()
+    begun = [RecordingStarted(2.0, name) for name in ("RE1", "RE2", "RE3")]
+    await call(store, "c1", *begun, RecordingEnded(3.0, "RE2", RECORDING, 60.0), RecordingEnded(3.0, "RE3", ""))
+    await sweeper(store, 3 * DAY, carrier).sweep()
+    assert carrier.deleted == [RECORDING, "RE1"]
 
 
 @pytest.mark.parametrize("trouble", ["slow", "broken", RECORDING])

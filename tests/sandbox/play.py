@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 from flowengine.flow.compiler import compile_flow
@@ -13,18 +14,22 @@ from flowengine.flow.hours import moment
 from flowengine.sandbox.scenario import Scenario, changed, scenarios
 from flowengine.sandbox.verdict import judge
 from flowengine.sandbox.world import Options, World, play
+from tests.migrated import migrated
+from tests.sandbox.invariants import Journals
 
 FLOWS = Path(__file__).parents[2] / "flows"
 SPEED = 50.0
+_SENTENCES = TemporaryDirectory(prefix="flowengine-sentences-")  # rendered once for all calls of this process
 
 
 @dataclass(frozen=True, slots=True)
 class Played:
-    """What came of it: the report, what of the expectation did not hold, and the world as it was left."""
+    """What came of it: the report, what of the expectation did not hold, the world as it was left, and its journals."""
 
     report: dict[str, Any]
     failures: list[str]
     world: World
+    journals: Journals
 
     def heard(self, what: str, side: str = "caller_heard") -> list[str]:
         """The sentences of one kind that a side heard."""
@@ -53,11 +58,18 @@ def played(
     file = folder / f"{script.flow}.yaml"
     text = change((FLOWS / file.name).read_text("utf-8"))
     flow = compile_flow(changed(text, script.change), str(file))
-    worlds: list[World] = []
+    seen_of: list[tuple[World, Journals]] = []
 
     def seen(world: World) -> None:
-        worlds.append(world)
+        seen_of.append((world, Journals(world)))
         watch(world)
 
-    report = play(str(file), text, moment(flow, script.at), script, options, watch=seen)
-    return Played(report, judge(script.expect, report), worlds[0])
+    with TemporaryDirectory(prefix="flowengine-") as place:
+        report = play(str(file), text, moment(flow, script.at), script, _cheaper(options, place), watch=seen)
+    return Played(report, judge(script.expect, report), *seen_of[0])
+
+
+def _cheaper(options: Options, place: str) -> Options:
+    """With a database whose tables are there, and the fixed sentences of earlier calls."""
+    database = options.database_url or f"sqlite:///{migrated(Path(place, 'calls.db'))}"
+    return replace(options, database_url=database, sentences=Path(_SENTENCES.name))

@@ -163,12 +163,13 @@ def look(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture, tm
             settings = Options(speed=SPEED, database_url=f"sqlite:///{file}", **options)
             asyncio.get_running_loop().set_exception_handler(told_by_loop)
             async with running(flow_file, source, start, scene, settings) as world:
-                await world.engine.warm(world.clock)
+                await world.warm()
                 watch(world)
                 world.loop.set_speed(SPEED)
                 report = await call(world, scene, settings)
                 figures = await _figures(world)
-                kept = b"".join(each.read_bytes() for each in sorted(file.parent.glob(f"{file.name}*")))
+                files = [each for each in sorted(file.parent.glob(f"{file.name}*")) if each.is_file()]
+                kept = b"".join(each.read_bytes() for each in files)
                 return report, world, figures, kept
 
         with (
@@ -272,9 +273,12 @@ def test_a_database_that_fails_says_so_and_nothing_else(look: Look, tmp_path: Pa
         breaking.append(asyncio.get_running_loop().create_task(soon()))
 
     breaking: list[asyncio.Task[None]] = []
-    ran = look("debug", watch=breaks)
+    ran = look("debug", watch=breaks, encryption_key=Fernet.generate_key().decode())
     assert breaking[0].done()
-    assert "failed" in ran.leaks.places["stderr"] or "not_kept" in ran.leaks.places["stderr"]
+    assert "store_out_of_reach" in ran.leaks.places["stderr"]
+    (spool,) = (tmp_path / "debug.db.spool").iterdir()  # what the database did not take
+    ran.leaks.places["spool"] = spool.read_text("utf-8")
+    assert ran.leaks.places["spool"].count("\n") > 3
     assert ran.leaks.found() == []
 
 
@@ -317,17 +321,19 @@ ROUTES = [
 
 
 @contextlib.asynccontextmanager
-async def served(app: Starlette) -> AsyncIterator[str]:
+async def served(app: Starlette, port: int = 0) -> AsyncIterator[str]:
     """As `flowengine serve` does it."""
-    server = uvicorn.Server(configured(app))
+    server = uvicorn.Server(configured(app, port=port))
     server.capture_signals = contextlib.nullcontext  # type: ignore[assignment,method-assign]  # the test handles signals
     task = asyncio.create_task(server.serve())
     async with asyncio.timeout(10):
         while not server.started:  # noqa: ASYNC110  # uvicorn tells nobody otherwise
             await asyncio.sleep(0.01)
-    yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
-    server.should_exit = True
-    await task
+    try:
+        yield f"http://127.0.0.1:{server.servers[0].sockets[0].getsockname()[1]}"
+    finally:
+        server.should_exit = True
+        await task
 
 
 async def _asked(app: Starlette) -> list[object]:

@@ -147,10 +147,14 @@ def test_a_caller_who_answers_the_question_is_not_released() -> None:
 # ---- confidence_below ------------------------------------------------------------------------------------------------
 
 
-def test_a_caller_who_can_hardly_be_made_out_reaches_a_person() -> None:
-    made = run(MUMBLING_CALLER, UNSURE)
-    assert made.failures == []
-    texts = [t["text"] for t in made.report["transcript"] if t["speaker"] == "caller"]
+@pytest.fixture(scope="module")
+def mumbled() -> Played:
+    return run(MUMBLING_CALLER, UNSURE)
+
+
+def test_a_caller_who_can_hardly_be_made_out_reaches_a_person(mumbled: Played) -> None:
+    assert mumbled.failures == []
+    texts = [t["text"] for t in mumbled.report["transcript"] if t["speaker"] == "caller"]
     assert len(texts) == len(set(texts)), "the second transcript adds no line"
 
 
@@ -168,12 +172,11 @@ def test_the_same_words_said_clearly_stay_with_the_receptionist() -> None:
     assert made.times("SpeechGauged") != []
 
 
-def test_the_transcript_is_kept_only_while_they_talk() -> None:
-    made = run(MUMBLING_CALLER, UNSURE)
-    gauge = made.world.transcriber.sessions[0]
+def test_the_transcript_is_kept_only_while_they_talk(mumbled: Played) -> None:
+    gauge = mumbled.world.transcriber.sessions[0]
     assert gauge.finals == ["Something about the garden and the window."]
     assert gauge.closed == 1000
-    assert gauge.seconds < made.report["handoffs"][0]["first_ring_at"]
+    assert gauge.seconds < mumbled.report["handoffs"][0]["first_ring_at"]
 
 
 def test_without_that_transcript_the_call_goes_on_and_the_rule_never_fires() -> None:

@@ -5,14 +5,20 @@ from __future__ import annotations
 
 import asyncio
 import json
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
+import aiohttp
 from cryptography.fernet import Fernet
 
+from flowengine.runtime.ports import Parcel
+from flowengine.sandbox.carrier import LoseText
 from flowengine.sandbox.receiver import Reply
 from flowengine.sandbox.world import Options, World
 from flowengine.store import open_store
-from tests.sandbox.play import SPEED, played
+from tests.desk.house import enter
+from tests.sandbox.play import SPEED, Played, known, played
 from tests.sandbox.wire import call
 
 TOLD = """
@@ -47,7 +53,12 @@ async def at_rest(address: str, key: str) -> None:
     assert chain.lines > 20
     assert chain.broken == 0
     assert {"handoff.decided by webhook", "handoff.decided by sms", "message.taken by email"} <= set(trail)
-    assert {parcel.state for parcel in parcels} == {"sent"}
+    assert {(parcel.channel, parcel.state) for parcel in parcels} == {
+        ("webhook", "sent"),
+        ("sms", "arrived"),
+        ("email", "sent"),
+        ("desk", "sent"),
+    }
 
 
 def test_a_system_a_phone_and_a_mailbox_are_told_and_nothing_private_leaves(tmp_path: Path) -> None:
@@ -77,6 +88,84 @@ def test_a_system_a_phone_and_a_mailbox_are_told_and_nothing_private_leaves(tmp_
     assert [word for word in SECRETS if word.encode() in kept] == [], "what a caller said is at rest as it was said"
 
 
+def left_by(made: Played, address: str) -> tuple[list[Parcel], list[Mapping[str, object]]]:
+    """What a run's store holds afterwards of deliveries and of work."""
+
+    async def read() -> tuple[list[Parcel], list[Mapping[str, object]]]:
+        store = open_store(address)
+        await store.start()
+        found = [*await store.parcels()], [*await store.work()]
+        await store.close()
+        return found
+
+    assert not made.failures
+    return asyncio.run(read())
+
+
+def test_a_text_that_the_carrier_took_and_no_phone_got_is_seen_as_that(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/calls.db"
+    options = Options(speed=SPEED, database_url=address, faults=(LoseText("+13125550150", 30006),))
+    made = played("voicemail_then_message", options, change=outward)
+    parcels, _ = left_by(made, address)
+    (text,) = (parcel for parcel in parcels if parcel.channel == "sms")
+    assert (text.state, text.tries, text.error) == ("dead", 1, "that phone takes no texts (30006)")
+    assert [each.status for each in made.world.carrier.messages] == ["undelivered"], "it is not sent again by itself"
+
+
+BOOKING = [
+    {"says": "I'd like to book a cleaning."},
+    {"says": "Maria Lopez."},
+    {"says": "Next Tuesday."},
+    {"says": "In the morning."},
+    {"waits": "4s"},
+    {"says": "Thank you, goodbye."},
+    {"hangs_up": "true"},
+]
+
+
+def test_what_a_tool_sends_to_a_desk_goes_through_the_outbox_and_is_there_at_once(tmp_path: Path) -> None:
+    address = f"sqlite:///{tmp_path}/calls.db"
+    made = played("crown", Options(speed=SPEED, database_url=address), scenario=call(caller=BOOKING))
+    (parcel,), (work,) = left_by(made, address)
+    assert (parcel.event, parcel.channel, parcel.address) == ("work.added", "desk", "front_desk")
+    assert (parcel.state, parcel.tries, parcel.id) == ("sent", 1, work["work"])
+    assert (work["kind"], work["at"]) == ("request_appointment", parcel.made)
+
+
+def test_who_opens_the_page_by_the_link_of_a_text_has_the_card_though_the_webhook_is_down() -> None:
+    """The caller is referred as soon as the page is open; that the phone has looked at the link is not enough."""
+
+    def texts(text: str) -> str:
+        return text.replace("show_on: [staff screen]", "show_on: [staff screen, {sms: +1 312-555-0150}]")
+
+    opened: list[asyncio.Task[None]] = []
+
+    async def opens(world: World) -> None:
+        while not world.carrier.messages:  # noqa: ASYNC110  # a phone that is looked at now and then
+            await asyncio.sleep(0.1)
+        link = world.carrier.messages[0].body.rpartition(" ")[2]
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.CookieJar(unsafe=True)) as browser:
+            async with browser.get(link) as looked:  # what a phone shows of a link before it is tapped
+                assert looked.status == 200
+            await asyncio.sleep(4.0)
+            assert "My claim was denied" in await enter(browser, link)
+
+    def watch(world: World) -> None:
+        opened.append(world.loop.create_task(opens(world)))
+
+    lines = (*known()["card_not_confirmed_callback"].caller, {"waits": "10s"})
+    made = played(
+        "card_not_confirmed_callback",
+        change=texts,
+        watch=watch,
+        scenario=lambda s: replace(s, expect={"rule": "claim_question", "ends_with": "referred"}, caller=lines),
+    )
+    assert made.report["outcome"] == "referred"
+    (confirmed,), (left,) = made.times("CardConfirmed"), made.times("ReferAnswered")
+    assert confirmed <= left
+    opened[0].result()
+
+
 def test_a_tool_asks_an_address_and_the_receptionist_hears_what_it_says() -> None:
     def asks(text: str) -> str:
         return text.replace("    sends_to: front_desk  ", '    calls: {post: "${BOOKING}", timeout: 3s}  ')
@@ -84,16 +173,7 @@ def test_a_tool_asks_an_address_and_the_receptionist_hears_what_it_says() -> Non
     def answers(world: World) -> None:
         world.receiver.reply = Reply(200, '{"free": "Tuesday at 9"}')
 
-    lines = [
-        {"says": "I'd like to book a cleaning."},
-        {"says": "Maria Lopez."},
-        {"says": "Next Tuesday."},
-        {"says": "In the morning."},
-        {"waits": "4s"},
-        {"says": "Thank you, goodbye."},
-        {"hangs_up": "true"},
-    ]
-    made = played("crown", Options(speed=SPEED), change=asks, scenario=call(caller=lines), watch=answers)
+    made = played("crown", Options(speed=SPEED), change=asks, scenario=call(caller=BOOKING), watch=answers)
     asked = [json.loads(post.body) for post in made.world.receiver.posts]
     assert [(body["type"], body["data"]["tool"]) for body in asked] == [("tool.called", "request_appointment")]
     assert len(made.times("ToolAnswered")) == 1

@@ -27,8 +27,13 @@ def told(scenario: Scenario, *lines: Mapping[str, Any], **changes: Any) -> Scena
     return replace(scenario, change=ALWAYS, caller=(*lines, *scenario.caller[2:]), expect={}, **changes)
 
 
-def test_nothing_is_recorded_before_the_yes_and_everything_after_it() -> None:
-    run = played("recording_agreed")
+@pytest.fixture(scope="module")
+def agreed() -> Played:
+    return played("recording_agreed")
+
+
+def test_nothing_is_recorded_before_the_yes_and_everything_after_it(agreed: Played) -> None:
+    run = agreed
     assert run.failures == []
     (kept,) = run.report["recorded"]
     assert said(run, "Yes.") <= kept["at"] < said(run, "Yes.") + 1.0
@@ -37,17 +42,11 @@ def test_nothing_is_recorded_before_the_yes_and_everything_after_it() -> None:
     assert len(run.world.carrier.recordings) == 1
 
 
-def test_the_address_lands_on_the_card_and_in_the_journal_after_the_end() -> None:
-    run = played("recording_agreed")
+def test_the_address_lands_on_the_card_and_in_the_journal_after_the_end(agreed: Played) -> None:
+    run = agreed
     (name,) = run.world.carrier.recordings
     assert run.report["card"]["recording"].endswith(f"/Recordings/{name}")
     assert run.times("RecordingEnded")[0] > run.times("CallerHungUp")[0]
-
-
-@pytest.mark.parametrize("name", ["recording_agreed", "recording_refused", "recording_unclear"])
-def test_the_scenario_holds_and_its_control_fails(name: str) -> None:
-    assert played(name).failures == []
-    assert played(name, Options(speed=SPEED, control=True)).failures != []
 
 
 def test_a_carrier_that_ends_the_recording_with_a_redirect_is_asked_for_the_rest() -> None:

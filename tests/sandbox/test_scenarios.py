@@ -19,7 +19,7 @@ from flowengine.sandbox.agent import AgentBehaviour, DropsAfter, FailsAfter, Hug
 from flowengine.sandbox.carrier import Behaviour, CutStream, LoseMark, RestAnswers, RestSilent
 from flowengine.sandbox.speech import find_words
 from flowengine.sandbox.transcriber import DropsStream, RefusesStreams
-from flowengine.sandbox.world import Options
+from flowengine.sandbox.world import SECRET_KEY, Options
 from tests.sandbox.play import SPEED, Played, known, played
 
 LINE = "I'm connecting you with our clinical team. It usually takes about half a minute."
@@ -33,6 +33,7 @@ def options(**more: Any) -> Options:
 def test_the_scenario_holds(name: str) -> None:
     run = played(name)
     assert run.failures == []
+    assert run.journals.broken() == []
     assert [w for w in run.world.carrier.warnings if "lost on the way" not in w.text] == []
 
 
@@ -112,7 +113,7 @@ def test_the_phone_that_was_not_needed_stops_ringing(crown: Played) -> None:
 def test_the_offices_own_system_gets_the_card_signed_and_with_a_link_to_its_page() -> None:
     run = played("claim_referred")
     headers, text = run.world.receiver.received[0]
-    webhook = Webhook(webhook_secret("sandbox-secret-key-of-this-run"))
+    webhook = Webhook(webhook_secret(SECRET_KEY))
     body = webhook.verify(text, {k.lower(): v for k, v in headers.items()})
     assert body["data"]["link"].startswith("http://127.0.0.1:")
     assert body["data"]["handoff"] == f"{run.report['call_id']}-h1"

@@ -9,6 +9,7 @@ import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,21 +37,47 @@ def free_port() -> int:
         return port
 
 
+@dataclass
+class House:
+    """The carrier, and processes that share one database. It reaches the one at `address`."""
+
+    carrier: Carrier
+    environment: dict[str, str]
+    processes: list[asyncio.subprocess.Process] = field(default_factory=list)
+    address: str = ""
+
+    async def started(self) -> asyncio.subprocess.Process:
+        """One more process, ready for calls."""
+        port = str(free_port())
+        flow = str(ROOT / "flows" / "dental_office.yaml")
+        command = (sys.executable, "-m", "flowengine", "serve", "--flows", flow, "--host", "127.0.0.1", "--port", port)
+        process = await asyncio.create_subprocess_exec(
+            *command, cwd=ROOT, env=self.environment, stderr=asyncio.subprocess.DEVNULL
+        )
+        self.processes.append(process)
+        await until(f"http://127.0.0.1:{port}", "/readyz", 200)
+        self.reaches(f"http://127.0.0.1:{port}")
+        return process
+
+    def reaches(self, address: str) -> None:
+        self.address = self.carrier._exchange.router._routes[PUBLIC] = address
+
+
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, Carrier, str]]:
-    """The server process, the carrier that rings it, and its address."""
+async def serving(folder: Path) -> AsyncIterator[House]:
+    """The emulators, and one process of the server beside them."""
 
     def now() -> datetime:
         return datetime.now(UTC)
 
-    address = f"http://127.0.0.1:{free_port()}"
     agent, transcriber = VoiceAgent(api_key=KEY, now=now), StreamingService(api_key=KEY, now=now)
-    carrier = Carrier(account_sid=SID, auth_token=TOKEN, now=now, routes={PUBLIC: address})
+    carrier = Carrier(account_sid=SID, auth_token=TOKEN, now=now, routes={})
     await asyncio.gather(agent.start(), transcriber.start(), carrier.start())
     environment = {
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "FLOWENGINE_PUBLIC_URL": PUBLIC,
+        "FLOWENGINE_SECRET_KEY": KEY,
         "FLOWENGINE_DATABASE_URL": f"sqlite:///{folder}/calls.db",
         "TWILIO_ACCOUNT_SID": SID,
         "TWILIO_AUTH_TOKEN": TOKEN,
@@ -59,17 +86,16 @@ async def serving(folder: Path) -> AsyncIterator[tuple[asyncio.subprocess.Proces
         "FLOWENGINE_VOICE_AGENT_URL": agent.url,
         "FLOWENGINE_STREAMING_URL": transcriber.url,
     }
-    flow, port = str(ROOT / "flows" / "dental_office.yaml"), address.rpartition(":")[2]
-    command = (sys.executable, "-m", "flowengine", "serve", "--flows", flow, "--host", "127.0.0.1", "--port", port)
-    process = await asyncio.create_subprocess_exec(*command, cwd=ROOT, env=environment, stderr=asyncio.subprocess.PIPE)
+    house = House(carrier, environment)
     try:
         carrier.add_number(OFFICE, f"{PUBLIC}/twilio/voice", status_callback=f"{PUBLIC}/twilio/status")
-        await until(address, "/readyz", 200)
-        yield process, carrier, address
+        await house.started()
+        yield house
     finally:
-        if process.returncode is None:
-            process.kill()
-        await process.communicate()
+        for process in house.processes:
+            if process.returncode is None:
+                process.kill()
+            await process.wait()
         await asyncio.gather(carrier.stop(), agent.stop(), transcriber.stop())
 
 
@@ -86,12 +112,13 @@ async def until(address: str, path: str, status: int) -> None:
 
 
 async def test_a_call_is_answered_and_outlives_the_order_to_stop(tmp_path: Path) -> None:
-    async with serving(tmp_path) as (process, carrier, address):
+    async with serving(tmp_path) as house:
+        (process,) = house.processes
         script = caller([Until("automated receptionist", 20.0), Waits(9.0), HangsUp()])
-        ringing = asyncio.create_task(carrier.ring_in(script, from_="+13125550199", to=OFFICE))
+        ringing = asyncio.create_task(house.carrier.ring_in(script, from_="+13125550199", to=OFFICE))
         await asyncio.sleep(2.0)
         process.send_signal(signal.SIGTERM)
-        await until(address, "/readyz", 503)
+        await until(house.address, "/readyz", 503)
         record = await asyncio.wait_for(ringing, 30)
         heard = " ".join(s.text for s in record.heard if s.what == "agent")
         assert heard.startswith("Thank you for calling Bright Smile Dental.")
@@ -101,7 +128,8 @@ async def test_a_call_is_answered_and_outlives_the_order_to_stop(tmp_path: Path)
 
 
 async def test_requests_nobody_signed_are_refused(tmp_path: Path) -> None:
-    async with serving(tmp_path) as (_, _, address), aiohttp.ClientSession() as web:
+    async with serving(tmp_path) as house, aiohttp.ClientSession() as web:
+        address = house.address
         for path in ("/twilio/voice", "/twilio/status", "/twilio/calls/c1/recovery", "/twilio/legs/c1-staff-1/key"):
             async with web.post(address + path, data={"CallSid": "CA1"}) as answer:
                 assert answer.status == 403
@@ -110,3 +138,29 @@ async def test_requests_nobody_signed_are_refused(tmp_path: Path) -> None:
                 await web.ws_connect(address + path)
         async with web.get(address + "/desk/") as page:
             assert page.status == 403
+
+
+@pytest.mark.parametrize(
+    ("signals", "why"),
+    [((signal.SIGKILL,), "killed"), ((signal.SIGTERM, signal.SIGTERM), "told twice to stop, the second time for now")],
+)
+async def test_a_caller_whose_process_ends_goes_on_with_another(
+    tmp_path: Path, signals: tuple[signal.Signals, ...], why: str
+) -> None:
+    """reliability.md F1, F6: her stream breaks, and the carrier asks the next process what she gets."""
+    async with serving(tmp_path) as house:
+        (first,), one = house.processes, house.address
+        await house.started()
+        another = house.address
+        house.reaches(one)
+        script = caller([Until("back", 40.0), Waits(1.0), HangsUp()])
+        ringing = asyncio.create_task(house.carrier.ring_in(script, from_="+13125550199", to=OFFICE))
+        await asyncio.sleep(3.0)
+        house.reaches(another)
+        for each in signals:
+            first.send_signal(each)
+            await asyncio.sleep(0.2)
+        record = await asyncio.wait_for(ringing, 60)
+        heard = " ".join(s.text for s in record.heard if s.what == "agent")
+        assert "I'm back" in heard, why
+        await asyncio.wait_for(first.wait(), 10)

@@ -114,6 +114,7 @@ def heard_by(run: Played, number: str) -> str:
 
 def holds(run: Played, most_silence: float = 3.0) -> None:
     """What holds whatever happens: one outcome each, nobody left on a phone, no phone rung twice, no silence."""
+    assert run.journals.broken() == []
     assert run.report["outcome"], "the call has no outcome"
     assert all(h["outcome"] for h in run.report["handoffs"])
     assert all(outcome for _, outcome in outcomes(run))

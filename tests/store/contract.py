@@ -11,6 +11,7 @@ from flowengine.runtime.ports import Entry, StaleWriter, Verdict
 from flowengine.store import SqlStore, open_store
 
 from .contract_desk import DeskContract
+from .contract_insider import InsiderContract
 from .contract_migration import MigrationContract
 from .contract_retention import RetentionContract
 from .contract_seal import SealContract
@@ -18,7 +19,7 @@ from .contract_trail import TrailContract
 from .world import AT, CALL, entries
 
 
-class StoreContract(DeskContract, TrailContract, SealContract, RetentionContract, MigrationContract):
+class StoreContract(DeskContract, TrailContract, InsiderContract, SealContract, RetentionContract, MigrationContract):
     """Subclass with a fixture `store` (started) and a fixture `url` (of its database)."""
 
     async def test_a_call_is_found_by_its_id_and_by_the_carriers(self, store: SqlStore) -> None:

@@ -55,6 +55,17 @@ class DeskContract:
         await store.save_card("h2", "c2", "dental_office", CARD, AT)
         assert [card["handoff"] for card in await store.cards(since="2026-11-10")] == ["h2"]
 
+    async def test_a_small_department_finds_its_own_on_a_busy_day(self, store: SqlStore) -> None:
+        for number in range(8):
+            department = "clinical" if number == 0 else "front_desk"
+            await store.save_card(f"h{number}", "c1", "dental_office", {**CARD, "department_key": department}, AT)
+            await store.save_work(f"w{number}", "c1", "dental_office", "message", department, {}, AT)
+        assert [card["handoff"] for card in await store.cards(limit=2, departments=("clinical",))] == ["h0"]
+        assert [card["handoff"] for card in await store.cards(limit=1, departments=("clinical", "x"))] == ["h0"]
+        assert [card["handoff"] for card in await store.cards(limit=1)] == ["h7"]
+        assert [work["work"] for work in await store.work(limit=2, departments=("clinical",))] == ["w0"]
+        assert await store.work(departments=("nobody",)) == []
+
     async def test_sign_ins_of_a_desk(self, store: SqlStore) -> None:
         other = replace(KEY, id="k2", flow="billing", name="Luis", role="manager", departments=())
         for key in (KEY, other):
@@ -103,12 +114,24 @@ class DeskContract:
         await store.update_parcel(replace(parcel("first"), state="sent", tries=1))
         assert await self.due(store, AT) == ["second", "elsewhere", "other call"]
 
+    async def test_what_there_is_no_room_for_is_not_read(self, store: SqlStore) -> None:
+        for n in range(3):
+            await store.save_parcel(parcel(f"p{n}", call_id=f"c{n}", address="https://dead.example"))
+        await store.save_parcel(replace(parcel("text", call_id="c4", address="+13125550111"), channel="sms"))
+        await store.save_parcel(parcel("behind", call_id="c5"))
+        dead, sms = ["https://dead.example"], ["sms", "email"]
+        assert [p.id for p in await store.due_parcels(AT, 2, (), dead)] == ["text", "behind"]
+        assert [p.id for p in await store.due_parcels(AT, 2, sms, dead)] == ["behind"]
+        assert [p.id for p in await store.due_parcels(AT, 9, sms)] == ["p0", "p1", "p2", "behind"]
+
     async def test_a_dead_letter_blocks_nothing_and_can_be_found(self, store: SqlStore) -> None:
         await store.save_parcel(parcel("p1"))
         await store.save_parcel(parcel("p2"))
         dead = replace(parcel("p1"), due=AT, tries=9, state="dead", error="answered 500")
         await store.update_parcel(dead)
         assert await store.parcels("dental_office", state="dead") == [dead]
+        assert (await store.count_parcels("dead"), await store.count_parcels("waiting")) == (1, 1)
+        assert await store.count_parcels("arrived") == 0
         assert await self.due(store, AT) == ["p2"]
         await store.update_parcel(replace(dead, state="waiting", tries=0, error=""))
         assert await self.due(store, AT) == ["p1"]

@@ -12,7 +12,7 @@ from flowengine.runtime.ports import Verdict
 from flowengine.store import open_store
 from flowengine.store.database import _MIGRATIONS, make_folder, open_engine
 
-from .world import AT, CALL, CALLER, LATER, alter, another, entries, real_lines
+from .world import AT, CALL, CALLER, LATER, alter, another, entries, real_lines, whole_call
 
 OPEN = (
     "INSERT INTO calls (call_id, ref, flow, flow_version, flow_source, started, outcome) "
@@ -68,6 +68,7 @@ class MigrationContract:
             assert await store.verify("mute") == Verdict(0)
             assert (await store.verify("holed")).broken == 3
             assert (await store.card("h1") or {})["v"] == 1
+            assert [card["v"] for card in await store.cards(departments=("clinical",))] == [1]  # nobody knows whose
             assert [item["done_at"] for item in await store.work(open_only=True)] == [""]
             await store.append("running", entries(3))
             await store.append("ended", entries(11))
@@ -78,6 +79,26 @@ class MigrationContract:
                 await alter(store, f"DELETE FROM journal WHERE {last}")
                 assert (await store.verify(call_id)).broken == lines
             assert await store.blank_call("ended", LATER) == 10
+            assert not (await store.verify_accesses("dental_office")).broken
+            await alter(store, "DELETE FROM calls WHERE call_id = 'mute'")
+            assert await store.vanished() == ["mute"]
+
+    async def test_a_database_without_a_register_gets_one(self, url: str) -> None:
+        """Calls that have ended, and one that retention has emptied, are entered as they are found, and once."""
+        async with another(url) as store:
+            await whole_call(store)
+            await store.blank_call("c1", LATER)
+            for table in ("accesses", "trails"):
+                await alter(store, f"DELETE FROM {table}")
+            assert "does not know that this call ended" in (await store.verify("c1")).why
+        for _ in range(2):
+            engine = open_engine(url)
+            async with engine.begin() as connection:
+                await connection.run_sync(_steps_to("0002", "downgrade"))
+            await engine.dispose()
+            async with another(url) as store:
+                assert await store.verify("c1") == Verdict(10, 0, 10)
+                assert await store.verify_accesses("dental_office") == Verdict(2)
 
     async def test_a_caller_of_the_first_version_has_called_before(self, url: str) -> None:
         await self.first_version(url)

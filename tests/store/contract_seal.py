@@ -55,6 +55,42 @@ class SealContract:
         async with another(url, NEW) as after:
             assert [card["handoff"] for card in await after.cards()] == ["c2-h1"]
 
+    async def test_everything_encrypted_anew_needs_the_old_key_no_more(self, store: SqlStore, url: str) -> None:
+        """What was kept before there was a key is encrypted on the way."""
+        await store.open_call(replace(CALL, call_id="c0", ref="CA0"), caller=CALLER)
+        await store.append("c0", real_lines())
+        async with another(url, OLD) as before:
+            await whole_call(before)
+        async with another(url, f"{NEW},{OLD}") as rotating:
+            rotated = await rotating.encrypt_anew()
+            assert (rotated.anew, rotated.unreadable) == (2 * 10 + 4, 0)
+            assert (await rotating.encrypt_anew()).anew == 0  # begun again it has nothing to do
+        async with another(url, NEW) as after:
+            assert [word for word in PLANTED if word in await dump(after)] == []
+            for call_id in ("c0", "c1"):
+                assert await after.journal(call_id) == real_lines()
+                assert (await after.verify(call_id)).broken == 0
+                assert await after.called_before("dental_office", CALLER, call_id)
+            assert (await after.card("c1-h1") or {})["headline"] == CARD["headline"]
+            assert await after.notes("c1-h1") == [Note("c1-h1", "has bruxism", "Dana", AT)]
+            assert await after.due_parcels(AT) == [parcel("p1")]
+
+    async def test_what_no_key_opens_is_counted_and_left(self, store: SqlStore, url: str) -> None:
+        async with another(url, OLD) as before:
+            await whole_call(before)
+        async with another(url, NEW) as after:
+            assert not await after.readable()
+            rotated = await after.encrypt_anew()
+            assert (rotated.anew, rotated.unreadable) == (0, 10 + 4)
+        async with another(url, OLD) as again:
+            assert await again.readable()
+            assert await again.journal("c1") == real_lines()
+        assert not await store.readable()
+        with pytest.raises(ValueError, match="no key to encrypt with"):
+            await store.encrypt_anew()
+        await store.blank_call("c1", AT)
+        assert await store.readable()  # nothing left that could not be
+
     @pytest.mark.parametrize("key", ["", NEW], ids=["no key", "another key"])
     async def test_a_wrong_key_costs_what_was_sealed_and_no_list(self, store: SqlStore, url: str, key: str) -> None:
         async with another(url, OLD) as sealed:

@@ -29,7 +29,7 @@ def chain(bodies: list[tuple[str, str]], call_id: str = "c1") -> tuple[list[Line
 
 
 def verdict(lines: list[Line], end: Head | None) -> Verdict:
-    return check(journal_of("c1"), lines, end)
+    return check(journal_of("c1"), lines, [end] if end else [])
 
 
 @given(BODIES)
@@ -87,9 +87,9 @@ def test_emptied_lines_fit_and_need_a_tombstone(bodies: list[tuple[str, str]]) -
     lines, end = chain(bodies)
     emptied = [replace(line, body=None, salt=None, rest="{}") for line in lines]
     stone = Stone("2026", digest_of_rest((line.sequence, line.kind, line.rest) for line in emptied))
-    assert check_journal("c1", emptied, end, stone) == Verdict(len(lines), 0, len(lines))
-    assert check_journal("c1", emptied, end, None).broken == 1
-    assert check_journal("c1", [*lines[:-1], emptied[-1]], end, stone).broken == len(lines)
+    assert check_journal("c1", emptied, [end], stone) == Verdict(len(lines), 0, len(lines))
+    assert check_journal("c1", emptied, [end], None).broken == 1
+    assert check_journal("c1", [*lines[:-1], emptied[-1]], [end], stone).broken == len(lines)
 
 
 def test_a_line_that_stands_twice() -> None:

@@ -87,9 +87,9 @@ async def dump(store: SqlStore) -> str:
 
 
 @asynccontextmanager
-async def another(url: str, encryption_key: str = "") -> AsyncIterator[SqlStore]:
+async def another(url: str, encryption_key: str = "", secret_key: str = "") -> AsyncIterator[SqlStore]:
     """One more process at the same database."""
-    store = open_store(url, encryption_key=encryption_key)
+    store = open_store(url, encryption_key=encryption_key, secret_key=secret_key)
     await store.start()
     try:
         yield store

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 
 from flowengine.carriers.twilio.protocol import LARGEST_MESSAGE, Encoder, Frame, Start, decode
 from flowengine.runtime.ports import CallerListener, MediaSocket
 
 OPENS_WITHIN = 5.0  # seconds from the connection to `start`
+SILENT_SECONDS = 10.0  # without a message, before a connection counts as dead
+LOOK_SECONDS = 2.5
 KEPT_EARLY = 100  # frames (2 s) kept until somebody listens
 PIECE = 800  # bytes: 100 ms a message keeps each far below anybody's limit
 TOO_LONG, NOT_ALLOWED = 1009, 1008
@@ -21,11 +24,13 @@ class TwilioStream:
 
     def __init__(self, socket: MediaSocket) -> None:
         self._socket = socket
+        self.send = socket.send
         self._start: asyncio.Future[Start | None] = asyncio.get_running_loop().create_future()
         self._over = asyncio.Event()
         self._early: deque[Frame] = deque(maxlen=KEPT_EARLY)
         self._take: Callable[[Frame], None] = self._early.append
         self._too_long = False
+        self._heard = 0  # messages so far
         self.ignored = 0  # messages that were no frames, or out of place
 
     async def pump(self) -> None:
@@ -33,7 +38,7 @@ class TwilioStream:
         try:
             await self._socket.run(self._hear)
         finally:
-            self._end()
+            self.end()
 
     async def opened(self, within: float = OPENS_WITHIN) -> Start | None:
         """The `start` message; None when it does not come in time."""
@@ -44,26 +49,33 @@ class TwilioStream:
             return None
 
     async def feed(self, take: Callable[[Frame], None]) -> None:
-        """Gives every frame to `take` until the stream is over."""
+        """Gives every frame to `take` until the stream is over. One on which nothing comes any more is over too, though
+        nobody closed it: the carrier sends fifty frames a second, of silence as well (reliability.md F9).
+        """
         while self._early:
             take(self._early.popleft())
         self._take = take
-        await self._over.wait()
-
-    def send(self, message: str, *, droppable: bool = False) -> None:
-        self._socket.send(message, droppable=droppable)
+        silent = 0.0
+        while not self._over.is_set() and silent < SILENT_SECONDS:
+            heard = self._heard
+            with suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await self._over.wait()
+            silent = 0.0 if self._heard > heard else silent + LOOK_SECONDS
+        self.end()
 
     async def close(self, code: int = 1000) -> None:
         await self._socket.close(TOO_LONG if self._too_long else code)
 
     def _hear(self, message: str | bytes) -> None:
+        self._heard += 1
         frame = decode(message)
         if frame is None:
             self._refuse(message)
         elif frame.event == "start":
             self._begin(frame)
         elif frame.event == "stop":  # Twilio closes next; a broken connection may skip it
-            self._end()
+            self.end()
         elif self._start.done():
             self._take(frame)
         else:
@@ -79,9 +91,10 @@ class TwilioStream:
         self.ignored += 1
         if len(message) > LARGEST_MESSAGE:
             self._too_long = True
-            self._end()
+            self.end()
 
-    def _end(self) -> None:
+    def end(self) -> None:
+        """Whoever listens has heard the last of it."""
         self._over.set()
         if not self._start.done():
             self._start.set_result(None)
@@ -120,11 +133,21 @@ class TwilioLine:
         await self._stream.close()
 
 
-async def hear_leg(stream: TwilioStream, hear: Callable[[bytes], None]) -> None:
-    """Feeds what one leg's party says until the stream is over; the other direction is not theirs."""
+class Ears:
+    """Who hears the tracks of one stream, each apart, until it is over or one of them has heard enough."""
 
-    def take(frame: Frame) -> None:
-        if frame.event == "media" and frame.media is not None and frame.media.track == "inbound":
-            hear(frame.media.payload)
+    def __init__(self, stream: TwilioStream) -> None:
+        self._stream = stream
+        self._ears: dict[str, Callable[[bytes], None]] = {}
 
-    await stream.feed(take)
+    async def hear(self, track: str, ear: Callable[[bytes], None]) -> None:
+        self._ears[track] = ear
+        try:
+            await self._stream.feed(self._take)
+        finally:
+            self._ears.clear()  # at once: the next the caller hears may be us again
+            self._stream.end()
+
+    def _take(self, frame: Frame) -> None:
+        if frame.event == "media" and frame.media is not None and (ear := self._ears.get(frame.media.track)):
+            ear(frame.media.payload)

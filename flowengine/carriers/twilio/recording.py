@@ -11,7 +11,7 @@ from flowengine.carriers.twilio.protocol import Form, News, recorded_seconds
 from flowengine.carriers.twilio.rest import Trouble, certainly_undone, not_refused, order
 
 RUNNING = "Twilio.CURRENT"  # the name of whatever recording runs on a leg (twilio.md 4.3)
-_NAME = re.compile(r"/Recordings/(RE[0-9a-f]{32})(?:\.[a-z0-9]+)?$")
+_NAME = re.compile(r"(?:^|/Recordings/)(RE[0-9a-f]{32})(?:\.[a-z0-9]+)?$")
 
 
 async def start(api: Any, ref: str, links: Links) -> Any:
@@ -53,7 +53,7 @@ def stopped(at: float, recording: str, answer: Any) -> Event | None:
 
 
 async def delete(api: Any, url: str) -> bool:
-    """Whether there is no recording at this address any more; False also for an address that is not one of ours."""
+    """Whether there is no recording of this address, or name, any more; False also for what is not one of ours."""
     name = _NAME.search(url)
     if name is None:
         return False

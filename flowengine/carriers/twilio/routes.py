@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping
+from functools import partial
 
 import structlog
 from starlette.requests import Request
@@ -29,14 +30,14 @@ from flowengine.carriers.twilio.book import Book
 from flowengine.carriers.twilio.client import TwilioCarrier
 from flowengine.carriers.twilio.door import IGNORED, REFUSED, Door, Refused
 from flowengine.carriers.twilio.links import Links, call_of, caller_leg, subject
-from flowengine.carriers.twilio.media import NOT_ALLOWED, TwilioLine, TwilioStream, hear_leg
+from flowengine.carriers.twilio.media import NOT_ALLOWED, Ears, TwilioLine, TwilioStream
 from flowengine.carriers.twilio.music import MusicRoute, whole
 from flowengine.carriers.twilio.protocol import Form, News, Question, Start
 from flowengine.carriers.twilio.tokens import StreamTokens
 from flowengine.carriers.twilio.twiml import render
 from flowengine.carriers.twilio.waiting import NO_NEWS, NOTHING, SORRY, Rooms
 from flowengine.runtime.ports import Bus, Calls, Clock, NoSuchCall
-from flowengine.runtime.sockets import ServerSocket
+from flowengine.runtime.sockets import accept
 from flowengine.settings import Settings
 
 ANSWERS_WITHIN = 12.0  # seconds; Twilio gives up after 15 (twilio.md 1.5)
@@ -284,8 +285,7 @@ class _Streams:
         if not self._door.upgrade_is_signed(websocket):
             await websocket.close(NOT_ALLOWED)  # before accepting: the upgrade is answered 403
             return
-        await websocket.accept()
-        stream = TwilioStream(ServerSocket(websocket))
+        stream = TwilioStream(await accept(websocket))
         pump = asyncio.create_task(stream.pump())
         code = WENT_WRONG
         try:
@@ -315,7 +315,14 @@ class _Streams:
         await self._calls.attach(call_id, int(which), TwilioLine(stream, start))
 
     async def _transcribe(self, stream: TwilioStream, start: Start, call_id: str, leg: str) -> None:
-        await self._calls.transcribe(call_id, leg, lambda hear: hear_leg(stream, hear))
+        """What the leg says; on a dialled leg's stream also what it hears, which is the other's words (twilio.md 3.4).
+        Each side has a transcript of its own, and with one of them the other ends.
+        """
+        ears, other = Ears(stream), start.custom_parameters.get("other", "")
+        sides = {"inbound": leg, "outbound": other} if other and call_of(other) == call_id else {"inbound": leg}
+        await asyncio.gather(
+            *(self._calls.transcribe(call_id, who, partial(ears.hear, track)) for track, who in sides.items())
+        )
 
     async def _consult(self, stream: TwilioStream, start: Start, call_id: str, leg: str) -> None:
         await self._calls.consult(call_id, leg, TwilioLine(stream, start))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
+from flowengine.carriers.twilio.reports import report_address
 from flowengine.carriers.twilio.rest import Trouble, certainly_undone, not_refused, open_client, order
 from flowengine.runtime.senders import Failed, Letter, Taken
 from flowengine.settings import Settings
@@ -35,7 +36,7 @@ _REPAIRABLE = {
 
 
 class TwilioTexts:
-    """`senders.Postman`.
+    """`senders.Postman`. Taken is not arrived: what became of a text is reported later (`reports.py`).
 
     A message has no idempotency key (twilio.md 4.4), so a create that got no answer is not repeated blindly: the next
     try first looks among the messages to that phone for the very text, which is unlike any other by its link. After a
@@ -65,6 +66,8 @@ class TwilioTexts:
 
     async def _create(self, letter: Letter) -> Taken | Failed:
         given = {"to": letter.to, "from_": letter.number, "body": letter.text[:MOST_TEXT]}
+        if address := report_address(self._settings.public_url, letter.id):
+            given["status_callback"] = address
         answer = await order(lambda: self._api.messages.create_async(**given), certainly_undone)
         if not isinstance(answer, Trouble):
             return Taken()

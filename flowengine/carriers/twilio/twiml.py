@@ -74,8 +74,8 @@ def render(document: Document, links: Links) -> str:
             return _fill("record.xml", **told, seconds=_whole(seconds), **_onward("recorded", links))
         case ReferCaller(address, card):
             return _fill("refer.xml", address=with_headers(address, card), **_onward("refer", links))
-        case DialNumber(address, seconds, caller_id):
-            return _dial(address, seconds, caller_id, links)
+        case DialNumber():
+            return _dial(document, links)
         case HangUp(say, language):
             return _fill("hangup.xml", say=spoken(say), language=_tag(language))
         case _:
@@ -127,10 +127,7 @@ def _connect(stream: int, say: str, language: str, links: Links) -> str:
 def _join(template: str, leg: str, action_url: str, room: str, links: Links, **more: object) -> str:
     return _fill(
         template,
-        call=links.call_id,
-        leg=leg,
-        token=links.token("transcript", leg),
-        stream_url=links.socket("transcript"),
+        **_transcript(leg, links),
         action_url=action_url,
         conference_url=links.of_call("conference"),
         room=room,
@@ -166,15 +163,28 @@ def _brief_by_agent(leg: str, links: Links) -> str:
     )
 
 
-def _dial(address: str, seconds: float, caller_id: str, links: Links) -> str:
+def _dial(dial: DialNumber, links: Links) -> str:
+    """One stream of both tracks: the caller says one, the carrier plays her the other (twilio.md 3.4)."""
     return _fill(
         "dial.xml",
-        address=address,
-        sip=address.startswith(("sip:", "sips:")),
-        seconds=ring_timeout(seconds),
-        caller_id=caller_id,
+        **_transcript(caller_leg(links.call_id), links),
+        other=dial.leg,
+        address=dial.address,
+        sip=dial.address.startswith(("sip:", "sips:")),
+        seconds=ring_timeout(dial.ring_seconds),
+        caller_id=dial.caller_id,
         action_url=links.of_call("dial"),
     )
+
+
+def _transcript(leg: str, links: Links) -> dict[str, str]:
+    """What a stream to the transcript of one leg brings with it."""
+    return {
+        "call": links.call_id,
+        "leg": leg,
+        "token": links.token("transcript", leg),
+        "stream_url": links.socket("transcript"),
+    }
 
 
 def _whole(seconds: float) -> int:

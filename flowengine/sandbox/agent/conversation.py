@@ -8,6 +8,7 @@ import itertools
 import json
 from collections.abc import Callable, Iterator
 from typing import Any
+from zlib import crc32
 
 from flowengine.sandbox.agent import behaviour as odd
 from flowengine.sandbox.agent.behaviour import AgentBehaviour, Misbehaviour, scripted
@@ -24,6 +25,7 @@ __all__ = ["Conversation"]
 _TOO_LATE = "I'm sorry, that is taking longer than it should. Is there something else I can do?"
 _LOUD_ENOUGH = 1.0  # seconds of voice without a word that still interrupt
 _QUEUE = 100
+_GREETING = 1 << 15  # the utterances of greetings: by their words, so that one kept from another run is like no other
 
 
 class Conversation:
@@ -212,7 +214,7 @@ class Conversation:
             self._done(reply, "completed")
 
     async def _say(self, reply: Reply, text: str) -> None:
-        speech = speak(text, "agent", next(self._utterances))
+        speech = speak(text, "agent", _GREETING | crc32(text.encode()) if reply.greeting else next(self._utterances))
         reply.words = find_words(speech)
         silence = SILENCE * round(self._timing.lead / 0.02) if speech else b""
         reply.lead = len(silence)

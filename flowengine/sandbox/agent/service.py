@@ -12,16 +12,14 @@ from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
-from websockets.asyncio.server import Server, ServerConnection, serve
 from websockets.datastructures import Headers
-from websockets.exceptions import ConnectionClosed
 from websockets.http11 import Request, Response
 
 from flowengine.sandbox.agent import behaviour as odd
 from flowengine.sandbox.agent.behaviour import AgentBehaviour, Misbehaviour, scripted
 from flowengine.sandbox.agent.config import Config, Refused, first
 from flowengine.sandbox.agent.session import Session, World, error_event, parse
-from flowengine.sandbox.outbox import Outbox
+from flowengine.sandbox.sockets import Server, Socket, serve
 
 __all__ = ["VoiceAgent"]
 
@@ -52,21 +50,19 @@ class VoiceAgent:
         self._world = replace(self._world, script=(*self._world.script, *more))
 
     async def start(self, host: str = "127.0.0.1", port: int = 0) -> None:
-        options: dict[str, Any] = {"compression": None, "ping_interval": None, "max_size": 2**22}
-        self._server = await serve(self._serve, host, port, process_request=self._request, **options)
-        self.url = f"ws://{host}:{next(iter(self._server.sockets)).getsockname()[1]}/v1/ws"
+        self._server = await serve(self._request, self._connected, host, port, 2**22)
+        self.url = f"ws://{host}:{self._server.port}/v1/ws"
 
     async def stop(self) -> None:
         """Close all sockets and end all sessions. Idempotent."""
         if self._server:
-            self._server.close()
-            await self._server.wait_closed()
+            await self._server.stop()
             self._server = None
         await asyncio.gather(*(session.stop() for session in self.sessions))
 
     # --- HTTP -------------------------------------------------------------------------------------------------------
 
-    def _request(self, socket: ServerConnection, request: Request) -> Response | None:
+    def _request(self, request: Request) -> Response | None:
         path = urlsplit(request.path).path
         if path == "/v1/token":
             return self._give_token(request)
@@ -93,27 +89,24 @@ class VoiceAgent:
 
     # --- one socket -------------------------------------------------------------------------------------------------
 
-    async def _serve(self, socket: ServerConnection) -> None:
-        outbox = Outbox(socket)
+    def _connected(self, socket: Socket) -> None:
         session: Session | None = None
-        try:
-            if not self._knows(socket.request):
-                refused = Refused("unauthorized", "invalid API key", None, 1008)
-                self._refuse(outbox, refused)
-                return
-            async for message in socket:
-                if outbox.closing:
-                    break
-                if session is not None:
-                    session.receive(message)
-                else:
-                    session = self._first_message(message, outbox)
-        except ConnectionClosed:
-            pass
-        finally:
+
+        def take(message: str | bytes) -> None:
+            nonlocal session
             if session is not None:
-                session.detach(outbox)
-            await outbox.finish()
+                session.receive(message)
+            else:
+                session = self._first_message(message, socket)
+
+        def gone() -> None:
+            if session is not None:
+                session.detach(socket)
+
+        if self._knows(socket.request):
+            socket.listen(take, gone)
+        else:
+            self._refuse(socket, Refused("unauthorized", "invalid API key", None, 1008))
 
     def _knows(self, request: Request | None) -> bool:
         """Key with or without Bearer, a temporary token, or a resume token. The upgrade has succeeded anyway (1.1)."""
@@ -123,48 +116,48 @@ class VoiceAgent:
         resumable = {session.resume_token for session in self.sessions if session.resume_token}
         return offered == self._key or offered in resumable or any(token in self._tokens for token in tokens)
 
-    def _first_message(self, message: str | bytes, outbox: Outbox) -> Session | None:
+    def _first_message(self, message: str | bytes, socket: Socket) -> Session | None:
         """session.update or session.resume begins a session; audio is thrown away; anything else is an error."""
         try:
             match parse(message):
                 case {"type": "input.audio"}:
                     return None
                 case {"type": "session.update", "session": update} as event:
-                    return self._begin(first(update), event, outbox)
+                    return self._begin(first(update), event, socket)
                 case {"type": "session.resume", "session_id": str(session_id)} as event:
-                    return self._resume(session_id, event, outbox)
+                    return self._resume(session_id, event, socket)
                 case _:
                     raise Refused("invalid_format", "the first message is session.update or session.resume")
         except Refused as refused:
-            self._refuse(outbox, refused)
+            self._refuse(socket, refused)
             return None
 
-    def _begin(self, config: Config, event: dict[str, Any], outbox: Outbox) -> Session:
+    def _begin(self, config: Config, event: dict[str, Any], socket: Socket) -> Session:
         if agent_id := config.get("agent_id"):
             if agent_id not in self._agents:
                 raise Refused("agent_not_found", f"no agent {agent_id}", "agent_id", 1008)
             config = dict(self._agents[agent_id])
-        session = Session(len(self.sessions) + 1, config, self._world, outbox)
+        session = Session(len(self.sessions) + 1, config, self._world, socket)
         session.received.append(event)
         self.sessions.append(session)
         session.begin()
         return session
 
-    def _resume(self, session_id: str, event: dict[str, Any], outbox: Outbox) -> Session:
+    def _resume(self, session_id: str, event: dict[str, Any], socket: Socket) -> Session:
         session = next((one for one in self.sessions if one.id == session_id), None)
         if session is None:
             raise Refused("session_not_found", f"no session {session_id}", "session_id", 1008)
         if session.closed is not None:
             raise Refused("session_expired", f"session {session_id} is over", "session_id", 1008)
         session.received.append(event)
-        session.resume(outbox)
+        session.resume(socket)
         return session
 
-    def _refuse(self, outbox: Outbox, refused: Refused) -> None:
+    def _refuse(self, socket: Socket, refused: Refused) -> None:
         event = error_event(refused, self._world.behaviour, None)
-        outbox.send(event | {"timestamp": self._world.now().timestamp()})
+        socket.send(event | {"timestamp": self._world.now().timestamp()})
         if refused.close is not None:
-            outbox.close(refused.close, refused.message)
+            socket.close(refused.close, refused.message)
 
 
 def _bare(key: str) -> str:

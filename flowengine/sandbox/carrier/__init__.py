@@ -10,6 +10,7 @@ from flowengine.sandbox.carrier.behaviour import (
     LoseKey,
     LoseMark,
     LoseStop,
+    LoseText,
     RestAnswers,
     RestSilent,
 )
@@ -37,7 +38,7 @@ from flowengine.sandbox.carrier.webhooks import Request
 
 __all__ = [
     "Act", "AnswerRefer", "Behaviour", "CallRecord", "Carrier", "CutStream", "Fault", "HangsUp", "Interrupts", "Line",
-    "LoseCallback", "LoseFrame", "LoseKey", "LoseMark", "LoseStop", "Message", "Party", "Pickup", "Plays", "Presses",
-    "PressesAsked", "Recording", "Referral", "Request", "RestAnswers", "RestSilent", "Says", "Segment", "Turn", "Until",
-    "Waits", "Warning", "caller", "staff",
+    "LoseCallback", "LoseFrame", "LoseKey", "LoseMark", "LoseStop", "LoseText", "Message", "Party", "Pickup", "Plays",
+    "Presses", "PressesAsked", "Recording", "Referral", "Request", "RestAnswers", "RestSilent", "Says", "Segment",
+    "Turn", "Until", "Waits", "Warning", "caller", "staff",
 ]  # fmt: skip

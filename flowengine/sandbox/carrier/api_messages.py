@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
 from flowengine.sandbox.carrier import shapes
+from flowengine.sandbox.carrier.behaviour import LoseText
 from flowengine.sandbox.carrier.exchange import Exchange
 from flowengine.sandbox.carrier.records import Message
 from flowengine.sandbox.carrier.rest import ApiError, Form, created, ok
@@ -49,13 +51,24 @@ class Messages:
         return ok(shapes.message(found, self.exchange.account_sid))
 
     async def _life(self, message: Message, callback: str) -> None:
-        """Every phone takes what it is sent; the callback hears of each step."""
-        for status in ("sent", "delivered"):
+        """The callback hears each step but the first (the vendor's "Outbound message status in status callbacks")."""
+        lost = self.exchange.faults.lost_text(message.to)
+        for status in _steps(lost):
             await asyncio.sleep(_STEP)
             message.status, message.updated = status, self.exchange.now()
-            message.sent = message.sent or self.exchange.now()
+            if lost and status == lost.status:
+                message.error = lost.code
+            else:
+                message.sent = message.sent or self.exchange.now()
             if callback:
                 self.exchange.callbacks.send(message.sid, "POST", callback, _told(message, self.exchange), "")
+
+
+def _steps(lost: LoseText | None) -> tuple[str, ...]:
+    """What follows `queued`. One that failed was never sent."""
+    if lost is None:
+        return ("sent", "delivered")
+    return ("sent", "undelivered") if lost.status == "undelivered" else ("failed",)
 
 
 def _check(exchange: Exchange, form: Form) -> None:
@@ -72,12 +85,16 @@ def _check(exchange: Exchange, form: Form) -> None:
         raise ApiError(400, 21211, f"Invalid 'To' Phone Number: {to}")
     if from_ not in exchange.numbers:
         raise ApiError(400, 21659, f"'From' {from_} is not a Twilio phone number or Short Code country mismatch")
+    callback = form.get("StatusCallback", "")
+    if callback and not urlsplit(callback).scheme.startswith("http"):
+        raise ApiError(400, 21609, f"The 'StatusCallback' URL {callback} is not a valid URL.")
     if to == from_:
         raise ApiError(400, 21266, "'To' and 'From' number cannot be the same")
 
 
 def _told(message: Message, exchange: Exchange) -> list[tuple[str, str]]:
-    return [
+    """The form of a status callback; `ErrorCode` is there only when there is one."""
+    told = [
         ("AccountSid", exchange.account_sid),
         ("MessageSid", message.sid),
         ("SmsSid", message.sid),
@@ -87,3 +104,4 @@ def _told(message: Message, exchange: Exchange) -> list[tuple[str, str]]:
         ("To", message.to),
         ("ApiVersion", shapes.VERSION),
     ]
+    return [*told, ("ErrorCode", str(message.error))] if message.error is not None else told

@@ -15,6 +15,7 @@ __all__ = [
     "LoseKey",
     "LoseMark",
     "LoseStop",
+    "LoseText",
     "RestAnswers",
     "RestSilent",
 ]
@@ -140,4 +141,26 @@ class CutStream:
     nth: int = 1
 
 
-Fault = LoseFrame | LoseMark | LoseKey | LoseCallback | LoseStop | RestAnswers | RestSilent | AnswerRefer | CutStream
+@dataclass(frozen=True, slots=True)
+class LoseText:
+    """The `nth` text to this phone (None: each) is taken and does not arrive: `undelivered` by the phone's company, or
+    `failed` before it left the carrier. What the callback then says of it is `code`."""
+
+    to: str
+    code: int = 30003
+    status: Literal["undelivered", "failed"] = "undelivered"
+    nth: int | None = 1
+
+
+Fault = (
+    LoseFrame
+    | LoseMark
+    | LoseKey
+    | LoseCallback
+    | LoseStop
+    | LoseText
+    | RestAnswers
+    | RestSilent
+    | AnswerRefer
+    | CutStream
+)

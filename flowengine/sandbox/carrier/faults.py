@@ -15,6 +15,7 @@ from flowengine.sandbox.carrier.behaviour import (
     LoseKey,
     LoseMark,
     LoseStop,
+    LoseText,
     RestAnswers,
     RestSilent,
 )
@@ -22,7 +23,7 @@ from flowengine.sandbox.speech import FRAME, SILENCE, Word, find_words
 
 __all__ = ["Faults", "phrase_at"]
 
-_Counted = TypeVar("_Counted", RestAnswers, AnswerRefer, CutStream)
+_Counted = TypeVar("_Counted", RestAnswers, AnswerRefer, CutStream, LoseText)
 
 
 class Faults:
@@ -62,6 +63,10 @@ class Faults:
         """Seconds after which the stream that opens now breaks; None for never."""
         due = self._first([f for f in self._faults if isinstance(f, CutStream)])
         return due.after if due else None
+
+    def lost_text(self, to: str) -> LoseText | None:
+        """What becomes of the text that is sent to this phone now; None when it arrives."""
+        return self._first([f for f in self._faults if isinstance(f, LoseText) and f.to == to])
 
     def frames_to_lose(self, leg: str, direction: str) -> list[LoseFrame]:
         """The frame losses still to come on this side of this leg."""

@@ -5,27 +5,24 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-import contextlib
 import json
 from collections import deque
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from websockets.asyncio.client import ClientConnection, connect
-from websockets.exceptions import ConnectionClosed, InvalidHandshake, InvalidStatus
-from websockets.frames import Opcode
+from websockets.exceptions import InvalidHandshake, InvalidStatus
 
 from flowengine.sandbox.carrier.behaviour import Behaviour
 from flowengine.sandbox.carrier.faults import Faults
+from flowengine.sandbox.sockets import Socket, connect
 from flowengine.sandbox.speech import FRAME, SILENCE, Ear, Word
 
 __all__ = ["MediaStream", "Playback", "StreamInfo", "Upgrade"]
 
 USER_AGENT = "Twilio.TmeWs/1.0"  # captured (twilio.md 1.7)
 FRAME_MS = 20
-_UNSENT = 500  # messages a slow reader may be behind before media is discarded (31931): 10 s
-_SEND_SECONDS = 2.0
+_MOST_UNSENT = 150_000  # bytes a slow reader may be behind before media is discarded (31931): 10 s
 Report = Callable[[int, str], None]
 
 
@@ -108,22 +105,6 @@ class Playback:
             self._echo(self._marks.popleft()[1])
 
 
-class _Upgrading(connect):
-    """A WebSocket request that follows no redirect: anything but 101 is a refusal (31920)."""
-
-    def process_redirect(self, exc: Exception) -> Exception:
-        return exc
-
-
-class _NoPong(ClientConnection):
-    """A connection that leaves pings unanswered."""
-
-    def __init__(self, protocol: Any, **given: Any) -> None:
-        send = protocol.send_frame
-        protocol.send_frame = lambda frame: None if frame.opcode is Opcode.PONG else send(frame)
-        super().__init__(protocol, **given)
-
-
 class MediaStream:
     """One stream of one leg, from the upgrade to the close. `run` is its whole life."""
 
@@ -145,8 +126,8 @@ class MediaStream:
         self.task: asyncio.Task[None] | None = None  # its `run`
         self._headers, self._address = upgrade_headers, address
         self._behaviour, self._faults, self._report = behaviour, faults, report
-        self._queue: asyncio.Queue[str | None] = asyncio.Queue()
-        self._socket: ClientConnection | None = None
+        self._ended = asyncio.Event()  # by either side
+        self._socket: Socket | None = None
         self._stopping = False
         self._sequence = self._chunks = self._ticks = 0
         self._reported: set[int] = set()
@@ -195,24 +176,11 @@ class MediaStream:
             return 31941, "a bidirectional stream has the inbound track only"
         return None if self._address else (31902, "no such host")
 
-    async def _upgrading(self) -> ClientConnection:
+    async def _upgrading(self) -> Socket:
         assert self._address is not None
-        host, port = self._address
-        given: dict[str, Any] = {} if self._behaviour.stream_accepts_ping else {"create_connection": _NoPong}
-        socket = await _Upgrading(
-            self.info.url.replace("wss://", "ws://", 1),
-            host=host,
-            port=port,
-            additional_headers={**self._headers, "Accept-Encoding": "gzip"},
-            user_agent_header=USER_AGENT,
-            compression=None,
-            proxy=None,
-            ping_interval=None,
-            open_timeout=None,
-            close_timeout=_SEND_SECONDS,
-            max_queue=1024,
-            **given,
-        )
+        headers = {**self._headers, "Accept-Encoding": "gzip", "User-Agent": USER_AGENT}
+        url, pongs = self.info.url.replace("wss://", "ws://", 1), self._behaviour.stream_accepts_ping
+        socket = await connect(url, self._address, headers, pongs=pongs)
         request = socket.request
         self.upgrade = Upgrade(self.info.url, dict(request.headers.raw_items()) if request else {})
         return socket
@@ -225,41 +193,27 @@ class MediaStream:
         self._say({"event": "connected", "protocol": "Call", "version": "1.0.0"})
         self._say_numbered("start", start=self._start())
         self.started.set()
-        reader = asyncio.create_task(self._read())
+        self._socket.listen(self._take, self._gone)
         try:
-            await self._write()
-        except (ConnectionClosed, TimeoutError):
-            pass
+            await self._ended.wait()
         finally:
-            await self._finish(reader)
-
-    async def _finish(self, reader: asyncio.Task[None]) -> None:
-        assert self._socket is not None
-        with contextlib.suppress(Exception):
-            await self._socket.close()
-        reader.cancel()
-        await asyncio.wait([reader])
+            self._socket.close()
+        await self._socket.finished()
 
     def _break(self) -> None:
         if self._socket is not None and not self.over.is_set():
             self.ended_by = "broken"
             self._warn(31903, "broken pipe")
-            self._socket.transport.abort()
+            self._socket.cut()
 
     # ---- towards our server
-
-    async def _write(self) -> None:
-        assert self._socket is not None
-        while (message := await self._queue.get()) is not None:
-            async with asyncio.timeout(_SEND_SECONDS):
-                await self._socket.send(message)
 
     def push(self, inbound: bytes, outbound: bytes) -> None:
         """20 ms of the leg: what its party said, and what was played to it."""
         if not self.started.is_set() or self._stopping:
             return
         self._ticks += 1
-        if self._queue.qsize() > _UNSENT:
+        if self._socket is None or self._socket.unsent > _MOST_UNSENT:
             self._warn(31931, "media discarded, the connection is too slow")
             return
         for track in self.info.tracks:
@@ -272,7 +226,7 @@ class MediaStream:
         chunk = -(-self._chunks // len(self.info.tracks)) if per_track else self._chunks
         payload = base64.b64encode(frame).decode()
         at = (self._ticks - 1) * FRAME_MS
-        self._queue.put_nowait(
+        self._send(
             f'{{"event":"media","sequenceNumber":"{self._sequence}","media":{{"track":"{track}","chunk":"{chunk}",'
             f'"timestamp":"{at}","payload":"{payload}"}},"streamSid":"{self.info.sid}"}}'
         )
@@ -288,7 +242,7 @@ class MediaStream:
         if self.started.is_set() and not self._faults.loses_stop():
             self._say_numbered("stop", stop={"accountSid": self.info.account_sid, "callSid": self.info.call_sid})
         self._stopping = True
-        self._queue.put_nowait(None)
+        self._ended.set()
         if self._socket is None and self.task is not None:
             self.task.cancel()  # it had not opened yet
 
@@ -311,25 +265,28 @@ class MediaStream:
         self._say({"event": event, "sequenceNumber": str(self._sequence), **body, "streamSid": self.info.sid})
 
     def _say(self, message: Mapping[str, Any]) -> None:
-        self._queue.put_nowait(json.dumps(message))
+        self._send(json.dumps(message))
+
+    def _send(self, message: str) -> None:
+        assert self._socket is not None
+        self._socket.send(message)
 
     # ---- from our server
 
-    async def _read(self) -> None:
+    def _gone(self) -> None:
         assert self._socket is not None
-        try:
-            async for message in self._socket:
-                if not self._stopping:
-                    self._take(message)
-        except ConnectionClosed as closed:
-            if not self._stopping and not self.ended_by:
-                self._warn(31921, f"closed with {closed.rcvd.code if closed.rcvd else 'nothing'}")
-        if not self._stopping:
-            self.ended_by = self.ended_by or "server"
-            self._stopping = True
-            self._queue.put_nowait(None)
+        if self._stopping:
+            return
+        if not self.ended_by:
+            self.ended_by = "server"
+            if not self._socket.closed_well:
+                self._warn(31921, f"closed with {self._socket.close_code}")
+        self._stopping = True
+        self._ended.set()
 
     def _take(self, message: str | bytes) -> None:
+        if self._stopping:
+            return
         if not self.info.two_way:
             self._warn(31924, "a one-way stream takes no messages")
         elif isinstance(message, bytes):

@@ -129,6 +129,7 @@ class Message:
     status: str = "queued"
     sent: datetime | None = None
     updated: datetime | None = None
+    error: int | None = None  # why it is `undelivered` or `failed`
 
     @property
     def segments(self) -> int:

@@ -79,14 +79,19 @@ const WORDS = { live: "Live", waiting: "Reconnecting…", over: "Call over", out
 const SILENCE = 40000; // ms without even a heartbeat: the connection is dead, whatever the browser thinks
 const DOZE = 20000; // ms after which a page that wakes up does not trust its connection
 const PATIENCE = 5000; // ms without a connection before the page says what that means
+const GRACE = 3500; // ms before it says anything: every stream ends after ten minutes and is taken up again
 
 let lostTimer = 0;
+
+function lose() {
+  lostTimer ||= setTimeout(() => showLost("waiting"), PATIENCE);
+}
 
 function show(state) {
   byId("connection").dataset.state = state;
   setText(byId("connection-text"), WORDS[state]);
   if (state === "waiting") {
-    lostTimer ||= setTimeout(() => showLost(state), PATIENCE);
+    lose();
   } else {
     clearTimeout(lostTimer);
     lostTimer = 0;
@@ -114,6 +119,7 @@ function follow(address, handlers) {
   let last = handlers.after ?? null;
   let heard = Date.now();
   let retry = 0;
+  let grace = 0;
   let live = false;
   let done = false;
 
@@ -126,6 +132,8 @@ function follow(address, handlers) {
     source.onopen = () => {
       heard = Date.now();
       live = true;
+      clearTimeout(grace);
+      grace = 0;
       show("live");
       handlers.opened();
     };
@@ -141,9 +149,14 @@ function follow(address, handlers) {
     source.onerror = () => {
       if (done) return;
       live = false;
-      show("waiting");
+      missing();
       if (source.readyState === EventSource.CLOSED) refused();
     };
+  }
+
+  function missing() {
+    lose();
+    grace ||= setTimeout(() => !done && show("waiting"), GRACE);
   }
 
   function close(state) {
@@ -176,6 +189,6 @@ function follow(address, handlers) {
   addEventListener("online", () => !done && reopen());
   addEventListener("offline", () => !done && show("waiting"));
   addEventListener("pageshow", (event) => event.persisted && wake());
-  show("waiting");
+  missing();
   open();
 }

@@ -60,12 +60,7 @@ function followHandoff(page) {
     byId("recording").hidden = !view.recording;
     if (view.recording) byId("recording").firstElementChild.href = view.recording;
     byId("tried").hidden = view.people.length === 0;
-    const people = view.people.map((person) => {
-      const item = make("li", "", person.took ? "took" : "");
-      item.append(make("span", person.name), " ", make("span", person.text));
-      return item;
-    });
-    card.querySelector(".people").replaceChildren(...people);
+    fillPeople(card.querySelector(".people"), view.people);
     showDeciders(view.deciders);
     showWrapUp(view);
   }
@@ -74,6 +69,8 @@ function followHandoff(page) {
     if (!lines) return;
     partials.replaceChildren();
     byId("end").hidden = false;
+    const silence = document.querySelector('[data-empty-of="lines partials"]');
+    if (silence.textContent.startsWith("Nothing yet")) setText(silence, "Nothing was said.");
     if (byId("transcript-title").textContent === "What is being said") setText(byId("transcript-title"), "What was said");
   }
 
@@ -90,6 +87,9 @@ function followHandoff(page) {
       if (known) decider(known, view);
       else deciders.append(decider(copyOf("decider"), view));
     }
+    const order = views.map((view) => find(deciders, view.person)); // who has picked up stands first
+    const moved = order.some((item, at) => item !== deciders.children[at]);
+    if (moved && !deciders.contains(document.activeElement)) deciders.append(...order);
   }
 
   function decider(item, view) {

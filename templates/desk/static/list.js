@@ -146,14 +146,26 @@ function alerts(texts) {
 // All that is so: what is not in it is over, but for older calls, which somebody asked to see. From the last to the
 // first, for of two things of the same moment the one placed later stands above.
 function all(news) {
-  setClock(news.clock);
-  alerts(news.alerts);
   const handoffs = new Set(news.handoffs.map((view) => view.handoff));
   for (const list of [now, past]) keepOnly(list, handoffs);
-  for (const view of [...news.handoffs].reverse()) handoff(view, true);
   for (const list of [work, done]) keepOnly(list, new Set([...news.work, ...news.done].map((view) => view.work)));
-  for (const view of [...news.work, ...news.done].reverse()) todo(view);
   keepOnly(talking, new Set(news.talking.map((view) => view.call_id)));
+  several(news);
+}
+
+// What changed while there was no connection.
+function since(news) {
+  for (const key of news.gone.handoffs) drop([now, past, earlier, found], key);
+  for (const key of news.gone.work) drop([work, done, found], key);
+  for (const key of news.gone.talking) drop([talking], key);
+  several(news);
+}
+
+function several(news) {
+  setClock(news.clock);
+  if (news.alerts) alerts(news.alerts);
+  for (const view of [...news.handoffs].reverse()) handoff(view, true);
+  for (const view of [...news.work, ...(news.done ?? [])].reverse()) todo(view);
   for (const view of [...news.talking].reverse()) talk(view);
 }
 
@@ -166,6 +178,7 @@ function badge() {
 
 function news(item) {
   if (item.type === "now") all(item);
+  else if (item.type === "since") since(item);
   else if (item.type === "handoff") handoff(item.handoff, false);
   else if (item.type === "gone") drop([now, past, earlier, found], item.handoff);
   else if (item.type === "elsewhere") drop([talking], item.call_id);

@@ -6,6 +6,7 @@ const Ring = (() => {
   const RUNG = "flowengine.rung";
   const WANTED = "flowengine.ring";
   const KEPT = 60; // hand-offs that have rung here
+  const SPREADING = 5000; // ms until every page surely sees what one has remembered
   const LABELS = {
     off: "Ring on this device",
     on: "Rings on this device",
@@ -35,7 +36,8 @@ const Ring = (() => {
 
   const wanted = () => recall(WANTED) === "yes";
 
-  // Whether no page on this device has rung for it yet; several may be open.
+  // Whether no page on this device has rung for it yet; several may be open. What one page remembers reaches the others
+  // a little later, so a page that rings also holds the hand-off's lock for as long as that may take.
   function first(key) {
     const take = () => {
       const rung = recall(RUNG).split(" ").filter(Boolean);
@@ -43,7 +45,14 @@ const Ring = (() => {
       remember(RUNG, [...rung, key].slice(-KEPT).join(" "));
       return true;
     };
-    return navigator.locks ? navigator.locks.request("flowengine.ring", take) : Promise.resolve(take());
+    if (!navigator.locks) return Promise.resolve(take());
+    return new Promise((answer) => {
+      navigator.locks.request(`flowengine.ring ${key}`, { ifAvailable: true }, (lock) => {
+        const taken = lock !== null && take();
+        answer(taken);
+        return taken ? new Promise((done) => setTimeout(done, SPREADING)) : undefined;
+      });
+    });
   }
 
   // ---- the sound: two soft notes, twice -----------------------------------------------------------------------------

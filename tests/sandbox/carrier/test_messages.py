@@ -9,6 +9,7 @@ import pytest
 from twilio.base.exceptions import TwilioRestException  # type: ignore[import-untyped]
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
+from flowengine.sandbox.carrier import LoseText
 from tests.sandbox.carrier.office import ACCOUNT, DANA, LUIS, OFFICE, PUBLIC, TOKEN, Office, World, world
 from tests.sandbox.carrier.sdk import async_client
 
@@ -40,6 +41,24 @@ async def test_a_text_is_queued_then_delivered_and_its_callbacks_are_signed() ->
         assert RequestValidator(TOKEN).validate(f"{PUBLIC}/text", dict(asked.form), asked.signature)
 
 
+@pytest.mark.parametrize(
+    ("lost", "steps", "sent"),
+    [(LoseText(DANA), ["sent", "undelivered"], True), (LoseText(DANA, 30034, "failed"), ["failed"], False)],
+)
+async def test_a_text_that_was_taken_and_did_not_arrive(lost: LoseText, steps: list[str], sent: bool) -> None:
+    office = Office()
+    async with world(office, faults=(lost,)) as here, client(here) as api:
+        made = await api.messages.create_async(to=DANA, from_=OFFICE, body="Hello", status_callback=f"{PUBLIC}/text")
+        other = await api.messages.create_async(to=DANA, from_=OFFICE, body="Again")
+        await here.carrier.settle()
+        fetched = await api.messages(made.sid).fetch_async()
+        assert (fetched.status, fetched.error_code, fetched.date_sent is not None) == (lost.status, lost.code, sent)
+        assert (await api.messages(other.sid).fetch_async()).status == "delivered"
+        assert here.carrier.faults_done == [lost]
+    told = [(asked["MessageStatus"], asked.get("ErrorCode") or "") for asked in office.to("/text")]
+    assert told == [(step, "" if step == "sent" else str(lost.code)) for step in steps]
+
+
 async def test_the_list_is_newest_first_and_filtered() -> None:
     async with world() as here, client(here) as api:
         for to, body in ((DANA, "one"), (LUIS, "two"), (DANA, "three")):
@@ -60,6 +79,7 @@ async def test_the_list_is_newest_first_and_filtered() -> None:
         ({"to": "sip:dana@example.com", "from_": OFFICE, "body": "x"}, 21211),
         ({"to": DANA, "from_": LUIS, "body": "x"}, 21659),
         ({"to": OFFICE, "from_": OFFICE, "body": "x"}, 21266),
+        ({"to": DANA, "from_": OFFICE, "body": "x", "status_callback": "demo.test/text"}, 21609),
     ],
 )
 async def test_what_the_vendor_refuses(given: dict[str, str], code: int) -> None:
