@@ -91,7 +91,11 @@ def test_serving_with_what_cannot_be_used_ends_in_words(environment: dict[str, s
     assert "Traceback" not in done.output
 
 
-@pytest.mark.parametrize(("key", "said"), [("", True), (NEW, True), (OLD, False), (f"{NEW},{OLD}", False)])
+@pytest.mark.parametrize(
+    ("key", "said"),
+    [("", True), (NEW, True), (OLD, False), (f"{NEW},{OLD}", False)],
+    ids=["no key", "another", "its own", "another and its own"],
+)
 def test_a_database_of_another_key_is_said_and_stops_no_telephone(
     url: str, key: str, said: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
