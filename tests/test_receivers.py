@@ -8,7 +8,6 @@ import csv
 import json
 import os
 import shutil
-import socket
 import subprocess
 import sys
 from collections.abc import AsyncIterator, Sequence
@@ -29,6 +28,7 @@ from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.ports import Parcel
 from tests.desk.parcels import Shelf, parcel
 from tests.flow.office import dental
+from tests.ports import kept_port
 
 HOUSE = Path(__file__).resolve().parent.parent
 SCREEN, SHEET = HOUSE / "examples/crm_screen_pop", HOUSE / "examples/spreadsheet_append"
@@ -66,19 +66,17 @@ def in_node(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @asynccontextmanager
 async def running(*command: str | Path, cwd: Path, secrets: str = SECRET) -> AsyncIterator[str]:
     """A receiver as its README starts it, on a free port; gives its address."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    environment = {**os.environ, "PORT": str(port), "WEBHOOK_SECRET": secrets}
-    process = await asyncio.create_subprocess_exec(*map(str, command), cwd=cwd, env=environment)
-    try:
-        await answering(port, process)
-        yield f"http://127.0.0.1:{port}"
-    finally:
-        with contextlib.suppress(ProcessLookupError):
-            process.terminate()
-        async with asyncio.timeout(SECONDS):
-            await process.wait()
+    with kept_port() as port:
+        environment = {**os.environ, "PORT": str(port), "WEBHOOK_SECRET": secrets}
+        process = await asyncio.create_subprocess_exec(*map(str, command), cwd=cwd, env=environment)
+        try:
+            await answering(port, process)
+            yield f"http://127.0.0.1:{port}"
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                process.terminate()
+            async with asyncio.timeout(SECONDS):
+                await process.wait()
 
 
 async def answering(port: int, process: asyncio.subprocess.Process) -> None:

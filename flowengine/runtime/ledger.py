@@ -22,6 +22,7 @@ class Ledger:
     def __init__(self, store: Store, sequence: int = 0) -> None:
         self._store = store
         self.sequence = sequence  # of the last line, written or not
+        self.taken_over = False  # another process writes this call's journal: nothing of ours can be added any more
         self._waiting: list[Entry] = []
         self._sending = asyncio.Lock()  # a flush may meet a write
 
@@ -44,6 +45,8 @@ class Ledger:
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def _try(self, call_id: str) -> bool:
+        if self.taken_over:
+            self._waiting.clear()
         if not self._waiting:
             return True
         try:
@@ -57,9 +60,9 @@ class Ledger:
         batch = tuple(self._waiting)
         try:
             await append_once(self._store.append, self._store.journal, call_id, batch)
-        except StaleWriter:  # another process has taken the call over: these lines cannot be written any more
-            self._waiting.clear()
-            raise
+        except StaleWriter:
+            log.warning("taken_over", call=call_id)
+            self.taken_over = True
         del self._waiting[: len(batch)]
 
 

@@ -123,7 +123,8 @@ class Session:
         try:
             while not self.over.is_set():
                 await self._take(await self._events.get())
-            await self._linger()
+            if not self._ledger.taken_over:
+                await self._linger()
         finally:
             await self._close()
 
@@ -160,6 +161,9 @@ class Session:
             event = e.EngineFailed(self.seconds(), type(mistake).__name__)
             call, commands = rescue(self.call)
         await self._journal(event, commands)
+        if self._ledger.taken_over:  # what is to be done is another process's to do, and would be done twice
+            self.over.set()
+            return
         if call.language != self.call.language:
             self.audio.filler = ours(FILLER, call.language)
         self.call = call

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-import socket
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +13,7 @@ import pytest
 import pytest_asyncio
 
 import flowengine.desk
+from tests.ports import kept_port
 
 from .house import House, Server, house
 
@@ -30,11 +30,9 @@ def a_busy_machine_is_no_failed_store(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
-def port() -> int:
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        number: int = free.getsockname()[1]
-        return number
+def port() -> Iterator[int]:
+    with kept_port() as kept:
+        yield kept
 
 
 @pytest_asyncio.fixture

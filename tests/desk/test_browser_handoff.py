@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +14,7 @@ from flowengine.call.events import StaffDecided
 from flowengine.desk import access as access_module
 from flowengine.desk import stream
 from tests.naughty import SAMPLE, as_page_text, name_of
+from tests.ports import kept_port
 
 from .browsing import IN_CHROMIUM, playwright, readable, text, watched
 from .house import FLOW, House, Server, card, eventually, house, visit
@@ -327,16 +327,14 @@ async def test_without_javascript_everything_can_be_done_too(server: At, chromiu
 @pytest_asyncio.fixture
 async def far(tmp_path: Path, port: int) -> AsyncIterator[tuple[House, Wire]]:
     """A desk at the end of a wire."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        behind = free.getsockname()[1]
-    async with house(tmp_path, f"http://127.0.0.1:{port}") as built:
-        running, wire = Server(built.app, behind), Wire(port, behind)
-        await running.start()
-        await wire.lay()
-        yield built, wire
-        await wire.cut()
-        await running.stop()
+    with kept_port() as behind:
+        async with house(tmp_path, f"http://127.0.0.1:{port}") as built:
+            running, wire = Server(built.app, behind), Wire(port, behind)
+            await running.start()
+            await wire.lay()
+            yield built, wire
+            await wire.cut()
+            await running.stop()
 
 
 async def test_a_page_on_a_slow_and_cut_line_loses_and_doubles_nothing(far: tuple[House, Wire], chromium: Any) -> None:

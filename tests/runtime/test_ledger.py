@@ -105,8 +105,9 @@ async def test_a_call_that_another_process_has_taken_over_is_left_to_it(store: T
     other = Entry(2, "EngineRestarted", '{"at":9.0}')
     await store.append("c1", [other])
     await writer.write("c1", [line(2)])
+    assert writer.taken_over
     await writer.write("c1", [line(3)])
-    assert (await store.journal("c1"))[1] == other
+    assert await store.journal("c1") == [Entry(1, *line(1)), other]
     assert await writer.flush("c1", 1)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from flowengine.bus.memory import MemoryBus
 from flowengine.call.commands import ConnectCaller
-from flowengine.call.events import CallerReturned
+from flowengine.call.events import AgentFailed, CallerReturned
 from flowengine.call.journal import decode
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import Flowbook
@@ -155,3 +155,22 @@ async def test_a_call_whose_journal_lacks_lines_is_not_taken_up_as_it_was(tmp_pa
     assert live.sessions == {}
     await live.close(0.1)
     await store.close()
+
+
+async def test_a_call_that_another_process_has_taken_over_is_let_go(tmp_path: Path) -> None:
+    """reliability.md F30: what the first still wants to do would be done twice."""
+    store, other = await opened(SqlStore, tmp_path), await opened(SqlStore, tmp_path)
+    first, second = calls(store, book()), calls(other, book())
+    call_id = await arrived(first)
+    session = first.sessions[call_id]
+    assert isinstance(await second.ask(call_id, lambda at, request: CallerReturned(at, request, 1)), ConnectCaller)
+    begun = await other.journal(call_id)
+    first.tell(call_id, lambda at: AgentFailed(at, "gone"))
+    await asyncio.wait_for(session.over.wait(), 60)
+    await first.ended(60)
+    assert call_id not in first.sessions
+    assert session.call.agent != "failed"  # not even here
+    assert call_id in second.sessions
+    assert await other.journal(call_id) == begun
+    await second.close(0.1)
+    await asyncio.gather(store.close(), other.close())

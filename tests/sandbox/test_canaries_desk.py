@@ -6,7 +6,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import socket
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -21,6 +20,7 @@ from starlette.middleware import Middleware
 from flowengine.cli.common import log_to_stderr
 from flowengine.runtime.mistakes import Caught
 from tests.desk.house import FLOW, SAME, House, card, csrf, enter, house
+from tests.ports import kept_port
 from tests.sandbox.test_canaries import HEALTH, MEMBER, NAME, Leaks, served
 
 pytestmark = pytest.mark.wall
@@ -30,16 +30,14 @@ PAGE = "/desk/handoffs/c1-h1"
 @contextlib.asynccontextmanager
 async def desk(folder: Path) -> AsyncIterator[tuple[House, aiohttp.ClientSession]]:
     """A desk as `serve` serves it, and a browser."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     jar = aiohttp.CookieJar(unsafe=True)  # cookies of an IP address
-    async with house(folder, f"http://127.0.0.1:{port}") as there:
-        app = Starlette(routes=there.app.routes, middleware=[Middleware(Caught)])
-        async with served(app, port), aiohttp.ClientSession(there.url, cookie_jar=jar) as browser:
-            await there.call()
-            await there.show(card(headline=f"{NAME}: {HEALTH}"))
-            yield there, browser
+    with kept_port() as port:
+        async with house(folder, f"http://127.0.0.1:{port}") as there:
+            app = Starlette(routes=there.app.routes, middleware=[Middleware(Caught)])
+            async with served(app, port), aiohttp.ClientSession(there.url, cookie_jar=jar) as browser:
+                await there.call()
+                await there.show(card(headline=f"{NAME}: {HEALTH}"))
+                yield there, browser
 
 
 async def everything(there: House, browser: aiohttp.ClientSession) -> list[int]:

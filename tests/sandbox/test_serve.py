@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -16,9 +15,10 @@ from pathlib import Path
 import aiohttp
 import pytest
 
-from flowengine.sandbox.agent import VoiceAgent
+from flowengine.sandbox.agent import AgentBehaviour, VoiceAgent
 from flowengine.sandbox.carrier import Carrier, HangsUp, Until, Waits, caller
 from flowengine.sandbox.transcriber import StreamingService
+from tests.ports import kept_port
 
 pytestmark = pytest.mark.wall
 ROOT = Path(__file__).parents[2]
@@ -29,12 +29,6 @@ SID, TOKEN, KEY, OFFICE, PUBLIC = (
     "+13125550100",
     "https://phone.test",
 )
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
 
 
 @dataclass
@@ -48,14 +42,14 @@ class House:
 
     async def started(self) -> asyncio.subprocess.Process:
         """One more process, ready for calls."""
-        port = str(free_port())
-        flow = str(ROOT / "flows" / "dental_office.yaml")
-        command = (sys.executable, "-m", "flowengine", "serve", "--flows", flow, "--host", "127.0.0.1", "--port", port)
-        process = await asyncio.create_subprocess_exec(
-            *command, cwd=ROOT, env=self.environment, stderr=asyncio.subprocess.DEVNULL
-        )
-        self.processes.append(process)
-        await until(f"http://127.0.0.1:{port}", "/readyz", 200)
+        serve = (sys.executable, "-m", "flowengine", "serve", "--flows", str(ROOT / "flows" / "dental_office.yaml"))
+        with kept_port() as port:
+            process = await asyncio.create_subprocess_exec(
+                *serve, "--host", "127.0.0.1", "--port", str(port),
+                cwd=ROOT, env=self.environment, stderr=asyncio.subprocess.DEVNULL,
+            )  # fmt: skip
+            self.processes.append(process)
+            await until(f"http://127.0.0.1:{port}", "/readyz", 200)
         self.reaches(f"http://127.0.0.1:{port}")
         return process
 
@@ -70,7 +64,9 @@ async def serving(folder: Path) -> AsyncIterator[House]:
     def now() -> datetime:
         return datetime.now(UTC)
 
-    agent, transcriber = VoiceAgent(api_key=KEY, now=now), StreamingService(api_key=KEY, now=now)
+    # Speech comes as fast as it is made, so that a busy machine, which is slower than the wall, leaves no hole in it.
+    at_once = AgentBehaviour(delivery="burst")
+    agent, transcriber = VoiceAgent(api_key=KEY, now=now, behaviour=at_once), StreamingService(api_key=KEY, now=now)
     carrier = Carrier(account_sid=SID, auth_token=TOKEN, now=now, routes={})
     await asyncio.gather(agent.start(), transcriber.start(), carrier.start())
     environment = {
