@@ -21,6 +21,7 @@ from flowengine.call.saying import Step, together
 from flowengine.call.state import (
     Call,
     Phase,
+    next_parcel,
 )
 from flowengine.flow import words
 from flowengine.flow.model import Field, Flow, Tool, VoicemailStep
@@ -199,8 +200,8 @@ def _asked(call: Call, event: e.ToolCalled, tool: Tool, fields: Mapping[str, str
     """The address is asked; its answer, or that there is none, reaches the receptionist as `ToolAnswered`."""
     if len(call.asking) >= MOST_ASKING:
         return _refused(call, event, "earlier requests are still being answered")
-    call = replace(call, parcels=call.parcels + 1, asking=(*call.asking, event.tool_call))
-    parcel = f"{call.call_id}-d{call.parcels}"
+    call, parcel = next_parcel(call)
+    call = replace(call, asking=(*call.asking, event.tool_call))
     return call, (AskAddress(parcel, event.tool_call, tool.name, tool.post, fields, tool.timeout),)
 
 

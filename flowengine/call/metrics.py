@@ -80,7 +80,7 @@ def summary(flow: str, calls: Iterable[CallMeasures], since: datetime, until: da
         judged=sum(h.needed_person is not None for h in met),
         figures=figures(every, since, until),
         days=tuple(_days(measured, since, until, zone)),
-        waits=_binned([h.connected - h.decided for h in met if h.connected is not None]),
+        waits=_binned([h.time_to_answer for h in met if h.time_to_answer is not None]),
         rules=_most(h.rule for h in handovers),
         outcomes=_most(h.outcome for h in handovers),
     )

@@ -49,6 +49,7 @@ _SOCIAL_CUE = re.compile(r"(?<!\[)\b(?:s\.?s\.?n\b|social\b|itin\b|seguro\s+soci
 _SOCIAL_ASKED = re.compile(r"\b(?:s\.?s\.?n\b|social\b|itin\b)", re.IGNORECASE)
 _BIRTH_ASKED = re.compile(r"\b(?:d\.?o\.?b\b|born\b|birth|nacid[oa]\b|nacimiento\b|cumplea)", re.IGNORECASE)
 
+_IN_RUNS = {"card numbers", "social security numbers"}  # what runs of digits are looked through for
 _SPEAKERS: Mapping[type, str] = {e.CallerSaid: "caller", e.AgentSaid: "agent", e.StaffSaid: "staff"}
 
 
@@ -86,18 +87,17 @@ class Redactor:
 
     def turn(self, call: Call, speaker: str, text: str) -> str:
         """What somebody says now in a call, with what was said before in mind."""
-        before = next((turn.text for turn in reversed(call.turns) if turn.speaker != speaker), "")
-        return self.text(text, before, _begun(call, speaker))
+        return self.text(text, _before(call, speaker), _begun(call, speaker))
 
     def partial(self, call: Call, speaker: str, text: str) -> str:
         """The same of words that still change, for a screen: a number that is being said and may become a card's or a
         social security number is hidden until it is known to be none."""
         text = self.turn(call, speaker, text)
-        if not self.kinds & {"card numbers", "social security numbers"}:
+        if not self.kinds & _IN_RUNS:
             return text
         begun = _begun(call, speaker)
         whole = f"{begun} {text}" if begun else text
-        start = self._growing(whole, _told(whole, call, speaker))
+        start = self._growing(whole, _social_told(whole, _before(call, speaker)))
         return text if start is None else f"{text[: max(0, start - len(whole) + len(text))]}{GROWING}"
 
     def _growing(self, text: str, told: bool) -> int | None:
@@ -158,8 +158,8 @@ class Redactor:
                 yield max(start, here) - here, end - here, mark
 
     def _numbers(self, text: str, before: str) -> Iterator[Span]:
-        if self.kinds & {"card numbers", "social security numbers"}:
-            told = bool(_SOCIAL_CUE.search(text) or _SOCIAL_ASKED.search(before))
+        if self.kinds & _IN_RUNS:
+            told = _social_told(text, before)
             for run in runs(text):
                 if "card numbers" in self.kinds:
                     yield from cards(text, run)
@@ -175,10 +175,14 @@ def _begun(call: Call, speaker: str) -> str:
     return said[-BEGUN:]
 
 
-def _told(text: str, call: Call, speaker: str) -> bool:
+def _before(call: Call, speaker: str) -> str:
+    """What somebody else said last."""
+    return next((turn.text for turn in reversed(call.turns) if turn.speaker != speaker), "")
+
+
+def _social_told(text: str, before: str) -> bool:
     """Whether a social security number is spoken of."""
-    asked = next((turn.text for turn in reversed(call.turns) if turn.speaker != speaker), "")
-    return bool(_SOCIAL_CUE.search(text) or _SOCIAL_ASKED.search(asked))
+    return bool(_SOCIAL_CUE.search(text) or _SOCIAL_ASKED.search(before))
 
 
 def _marked(text: str, spans: Iterable[Span]) -> str:

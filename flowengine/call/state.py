@@ -272,6 +272,12 @@ def with_handoff(call: Call, **changes: object) -> Call:
     return replace(call, handoff=replace(running(call), **changes))  # type: ignore[arg-type]
 
 
+def next_parcel(call: Call) -> tuple[Call, str]:
+    """The call with one thing more handed to the outbox, and that thing's id."""
+    call = replace(call, parcels=call.parcels + 1)
+    return call, f"{call.call_id}-d{call.parcels}"
+
+
 def handoffs(call: Call) -> tuple[Handoff, ...]:
     """All hand-offs of the call, the running one last."""
     return (*call.past, call.handoff) if call.handoff else call.past

@@ -8,6 +8,7 @@ from flowengine.call import events as e
 from flowengine.call.card import card
 from flowengine.call.commands import Command, NoteConsent, ShowCard, StartRecording, StartTimer, StopRecording
 from flowengine.call.conditions import spoken_language
+from flowengine.call.recorded import awaited
 from flowengine.call.saying import Step, together
 from flowengine.call.state import Call, Phase, handoffs
 from flowengine.flow import consent_words
@@ -21,7 +22,7 @@ TURN_GAP = 3.0  # seconds in which a yes is taken back by a no: still one turn (
 
 
 def record(call: Call) -> Step:
-    if call.tape.state in ("ordered", "running", "stopping") or call.phase == Phase.ENDED:
+    if awaited(call) or call.phase == Phase.ENDED:
         return call, ()
     return replace(call, tape=replace(call.tape, state="ordered", ref="")), (StartRecording(call.ref),)
 

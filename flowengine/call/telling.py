@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from flowengine.call.card import outward_card
 from flowengine.call.commands import AddWork, Command, Deliver, EndCall
 from flowengine.call.saying import Step
-from flowengine.call.state import Call, Handoff, handoffs
+from flowengine.call.state import Call, Handoff, handoffs, next_parcel
 from flowengine.flow.model import Delivery, Flow
 
 MET = ("connected", "referred", "dialled")  # a hand-off that brought the caller to a person
@@ -30,8 +30,7 @@ def told(flow: Flow, before: Call, call: Call, commands: tuple[Command, ...]) ->
     for news in _news(flow, before, call, commands):
         for place in dict.fromkeys(news.to):
             if place.kind != "staff screen":
-                call = replace(call, parcels=call.parcels + 1)
-                parcel = f"{call.call_id}-d{call.parcels}"
+                call, parcel = next_parcel(call)
                 delivered.append(Deliver(parcel, news.event, place.kind, place.address, news.data, news.handoff))
     return call, tuple(delivered)
 

@@ -16,6 +16,7 @@ from flowengine.desk.mail import Mail
 from flowengine.desk.webhooks import webhook_secrets
 from flowengine.flow.model import Delivery, Flow
 from flowengine.flow.read import assigned
+from flowengine.runtime.addresses import is_public
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.musicbox import MusicBox
 from flowengine.settings import Settings, SettingsError
@@ -137,7 +138,7 @@ async def address(patient: Patient) -> AsyncIterator[Finding]:
 
 def _is_inner(host: str) -> bool:
     try:
-        return not ipaddress.ip_address(host).is_global
+        return not is_public(ipaddress.ip_address(host))
     except ValueError:
         return host == "localhost" or host.endswith((".local", ".internal", ".localhost"))
 

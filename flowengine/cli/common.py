@@ -19,6 +19,7 @@ from flowengine.flow.diagnostics import FlowInvalid, render_full
 from flowengine.flow.hours import moment
 from flowengine.flow.model import Flow
 from flowengine.flow.read import Unreadable
+from flowengine.runtime import flowbook
 from flowengine.settings import Settings, SettingsError, read_settings
 
 # Libraries that tell at DEBUG what passes through them: statements with their values, messages, addresses.
@@ -67,7 +68,7 @@ def compiled_with_text(file: str) -> tuple[Flow, str]:
 def flow_files() -> list[str]:
     """The flow files that count when a command names none: those of `FLOWENGINE_FLOWS`, else of `flows/`."""
     where = Path(settings_of_environment().flows)
-    files = sorted(str(file) for file in where.glob("*.y*ml")) if where.is_dir() else [str(where)]
+    files = [str(file) for file in flowbook.flow_files(where)]
     if not files:
         cannot(f"there is no flow file in {where}; name one")
     return files

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TypeVar
 
 import click
 
@@ -21,12 +19,12 @@ from flowengine.desk.links import revocation
 from flowengine.flow.model import Flow
 from flowengine.runtime import ports
 from flowengine.runtime.clock import LoopClock
+from flowengine.runtime.flowbook import SUFFIXES
 from flowengine.runtime.ports import DeskKey, Store
-
-T = TypeVar("T")
 
 REVOKED_FOR = timedelta(days=365)  # longer than any link holds
 BY = "command line"
+EVERY_LINE = 2**31 - 1  # of the trail: a link holds for weeks
 ROLES: dict[bool, Role] = {False: "staff", True: "manager"}
 
 
@@ -85,7 +83,8 @@ def revoke(id_: str) -> None:
 
     async def take_back(store: Store) -> bool:
         keys = [key for key in await store.desk_keys() if key.id == id_]
-        links = [line.access for line in await store.accesses() if line.access.detail.startswith(f"link {id_},")]
+        trail = [line.access for line in await store.accesses(limit=EVERY_LINE)]
+        links = [access for access in trail if access.detail.startswith(f"link {id_},")]
         for key in keys:
             await store.revoke_desk_key(id_)
             await store.note_access(ports.Access(key.flow, _now().isoformat(), BY, "key revoked", detail=f"key {id_}"))
@@ -106,7 +105,7 @@ def revoke(id_: str) -> None:
 def link(where: str, hours: float) -> None:
     """Make a link that opens an office's desk, or one hand-off, once."""
     settings = settings_of_environment()
-    if not os.environ.get("FLOWENGINE_SECRET_KEY"):
+    if not settings.lasting_secret:
         cannot("FLOWENGINE_SECRET_KEY is not set, so the running engine would not know this link as its own")
     if not settings.desk_url:
         cannot("set FLOWENGINE_DESK_URL or FLOWENGINE_PUBLIC_URL: a link needs an address")
@@ -126,7 +125,7 @@ def link(where: str, hours: float) -> None:
 
 def _office(flow: str) -> Flow:
     """The flow of a key, or of a file; exits 2 when there is none."""
-    if Path(flow).suffix in (".yaml", ".yml"):
+    if Path(flow).suffix in SUFFIXES:
         return compiled_with_text(flow)[0]
     named = [compiled_with_text(file)[0] for file in flow_files()]
     for each in named:

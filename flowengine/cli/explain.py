@@ -9,8 +9,8 @@ import click
 from flowengine.cli.common import cannot, compiled_with_text
 from flowengine.flow.codes import all_codes
 from flowengine.flow.likeness import nearest
+from flowengine.runtime.flowbook import SUFFIXES
 
-FILES = (".yaml", ".yml")
 WORDS = "words"
 
 
@@ -18,7 +18,7 @@ WORDS = "words"
 @click.argument("what", metavar="FLOW|CODE|words")
 def explain(what: str) -> None:
     """Tell an office in sentences, as to a new colleague; or what a finding's code means; or the lists of words."""
-    if what == "-" or Path(what).is_file() or what.endswith(FILES):
+    if what == "-" or Path(what).is_file() or what.endswith(SUFFIXES):
         from flowengine.flow.explain import explain as told
 
         click.echo(told(compiled_with_text(what)[0]))

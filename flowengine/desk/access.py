@@ -69,8 +69,12 @@ class Session:
 class Entered:
     """Where a link leads and the session it was swapped for."""
 
-    path: str
+    link: Link
     session: Session
+
+    @property
+    def path(self) -> str:
+        return self.link.path
 
 
 class Access:
@@ -117,7 +121,7 @@ class Access:
         link = found.link if isinstance(found, Refused) else found
         held = await self.session(cookies)
         if link and held and _leads_nowhere_new(link, held):
-            return Entered(link.path, replace(held, seen=self._now()))
+            return Entered(link, replace(held, seen=self._now()))
         return found
 
     async def enter(self, token: str, cookies: Mapping[str, str]) -> Entered | Refused:
@@ -127,7 +131,7 @@ class Access:
             return found
         if refused := await self._links.use(found):
             return refused
-        return Entered(found.path, _admit(await self.session(cookies), found, self._now()))
+        return Entered(found, _admit(await self.session(cookies), found, self._now()))
 
     # ---- sessions ----------------------------------------------------------------------------------------------------
 

@@ -49,11 +49,9 @@ class DeliveryPages:
     frame: Frame
 
     async def page(self, request: Request) -> Response:
-        session = await self.frame.session(request)
-        if session is None:
-            return self.frame.refuse(request)
-        if not session.manages:
-            return self.frame.plain(404)
+        session = await self.frame.manager(request, "deliveries")
+        if isinstance(session, Response):
+            return session
         async with asyncio.timeout(LOAD_SECONDS):
             office = await self.frame.office(session.flow)
             lists: dict[str, object] = {
@@ -69,9 +67,9 @@ class DeliveryPages:
         return [parcel_view(parcel, office) for parcel in newest[:most]]
 
     async def retry(self, request: Request) -> Response:
-        session = await self.frame.session(request)
-        if session is None or not session.manages:
-            return self.frame.refuse(request) if session is None else self.frame.plain(404)
+        session = await self.frame.manager(request, "deliveries")
+        if isinstance(session, Response):
+            return session
         if await self.frame.form(request, session) is None:
             return self.frame.plain(403)
         async with asyncio.timeout(LOAD_SECONDS):
@@ -98,7 +96,7 @@ def parcel_view(parcel: Parcel, office: Office) -> View:
     return {
         "parcel": parcel.id,
         "what": _EVENTS.get(parcel.event, words.sentence(parcel.event.replace(".", " "))),
-        "where": f"{_CHANNELS.get(parcel.channel, 'To')} {place(parcel.channel, parcel.address)}",
+        "where": f"{_CHANNELS.get(parcel.channel, 'To')} {place(parcel.channel, parcel.address, office)}",
         "href": f"/desk/handoffs/{parcel.handoff}" if parcel.handoff else "",
         "made": office.time(parcel.made),
         "next": office.time(parcel.due) if parcel.state == "waiting" else "",
@@ -109,11 +107,11 @@ def parcel_view(parcel: Parcel, office: Office) -> View:
     }
 
 
-def place(channel: str, address: str) -> str:
-    """Of a web address the host, of a number its end, of a mailbox where it is; a department by its name."""
+def place(channel: str, address: str, office: Office) -> str:
+    """Of a web address the host, of a number its end, of a mailbox where it is; a department as the office calls it."""
     match channel:
         case "desk":
-            return words.department(words.sentence(address))
+            return office.department(address)
         case "sms":
             return f"a phone ending in {address[-4:]}" if len(address) > 6 else "a phone"
         case "email":

@@ -49,12 +49,9 @@ class _Pages:
 
     async def page(self, request: Request) -> Response:
         """The figures of a period, for those who manage the office. To everybody else there is no such page."""
-        session = await self.frame.session(request)
-        if session is None:
-            return self.frame.refuse(request)
-        if not session.manages:
-            await self.frame.note(session, "refused", detail="figures")
-            return self.frame.plain(404)
+        session = await self.frame.manager(request, "figures")
+        if isinstance(session, Response):
+            return session
         async with asyncio.timeout(LOAD_SECONDS):
             values = await self._values(session, request.query_params.get("period", USUAL))
         await self.frame.note(session, "report opened", detail=str(values["period"]))

@@ -85,6 +85,16 @@ class Frame:
         async with asyncio.timeout(LOAD_SECONDS):
             return await self.access.session(request.cookies)
 
+    async def manager(self, request: Request, page: str) -> Session | Response:
+        """Who manages the office; the answer for anybody else, for whom there is no such page (and that is noted)."""
+        session = await self.session(request)
+        if session is None:
+            return self.refuse(request)
+        if not session.manages:
+            await self.note(session, "refused", detail=page)
+            return self.plain(404)
+        return session
+
     async def form(self, request: Request, session: Session | None) -> Form | None:
         """What a form of ours brought; None (refused, and noted) when it comes from another site, was made for another
         session, or is no form. Without a session it must have been made for this visitor."""
@@ -103,7 +113,7 @@ class Frame:
     # ---- the trail ---------------------------------------------------------------------------------------------------
 
     async def note(self, session: Session, what: str, call_id: str = "", handoff: str = "", detail: str = "") -> None:
-        """Who looked at or did what (one of `ports.ACCESSES`), in the trail of the session's office."""
+        """Who looked at or did what, in the trail of the session's office."""
         access = self.access.access(session.flow, session.who, what, call_id, handoff, detail)
         await self.access.trail.note(access)
 

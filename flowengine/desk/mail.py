@@ -91,19 +91,8 @@ class Mail:
 
 
 async def _sent(server: _Server, mail: EmailMessage, sender: Address, to: Address) -> Taken:
-    await aiosmtplib.send(
-        mail,
-        sender=sender.addr_spec,
-        recipients=[to.addr_spec],
-        hostname=server.host,
-        port=server.port,
-        username=server.user,
-        password=server.password,
-        use_tls=server.tls,
-        start_tls=server.starttls,
-        local_hostname=sender.domain,  # not this machine's name, which would have to be looked up
-        timeout=STEP_SECONDS,
-    )
+    async with _connection(server, sender) as smtp:
+        await smtp.send_message(mail, sender=sender.addr_spec, recipients=[to.addr_spec])
     return Taken()
 
 
@@ -116,7 +105,7 @@ def _connection(server: _Server, sender: Address) -> aiosmtplib.SMTP:
         password=server.password,
         use_tls=server.tls,
         start_tls=server.starttls,
-        local_hostname=sender.domain,
+        local_hostname=sender.domain,  # not this machine's name, which would have to be looked up
         timeout=STEP_SECONDS,
     )
 

@@ -47,15 +47,16 @@ async def read(frame: Frame, flow: str, departments: tuple[str, ...] = (), most:
     )
     cards = list({str(card["handoff"]): card for card in (*theirs, *others)}.values())
     office = await frame.office(flow, next(iter(cards), None))
-    running = await _running(frame, rows, cards)
+    known = await running(frame, cards, rows)
     handed = {str(card["call_id"]) for card in cards if card.get("status") in words.LIVE}
-    talking = [row for row in rows if row.call_id in running - handed][:MOST_TALKING]
+    talking = [row for row in rows if row.call_id in known - handed][:MOST_TALKING]
     views = [await _talking(frame, row, office) for row in talking]
-    return State(office, cards, running, views, work, whole=len(theirs) < most)
+    return State(office, cards, known, views, work, whole=len(theirs) < most)
 
 
-async def _running(frame: Frame, rows: Sequence[CallRow], cards: Sequence[Mapping[str, Any]]) -> frozenset[str]:
-    """The calls that go on. A long one may be older than the newest rows; its card still says that it is live."""
+async def running(frame: Frame, cards: Sequence[Mapping[str, Any]], rows: Sequence[CallRow] = ()) -> frozenset[str]:
+    """The calls that go on, of these rows and of the cards. A long one may be older than the newest rows; its card
+    still says that it is live."""
     known = {row.call_id: row.outcome is None for row in rows}
     for call_id in {str(card["call_id"]) for card in cards if card.get("status") in words.LIVE} - known.keys():
         row = await frame.store.call(call_id)

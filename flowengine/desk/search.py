@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
-from flowengine.desk import overview, words
+from flowengine.desk import overview
 from flowengine.desk.access import Session
 from flowengine.desk.finding import Query, card_text, matches, understood, work_text
 from flowengine.desk.frame import LOAD_SECONDS, Frame
@@ -66,19 +66,10 @@ class SearchPages:
         work = [each for each in work if _may(session, each.get("department"))]
         cards = await _filtered(query, cards, card_text, "decided_at", office)
         work = await _filtered(query, work, partial(work_text, office=office), "at", office)
-        running = await self._running(cards[:MOST_FOUND])
+        running = await overview.running(self.frame, cards[:MOST_FOUND])
         handoffs = [card_view(c, office, call_over=str(c["call_id"]) not in running) for c in cards[:MOST_FOUND]]
         views = [work_view(each, office) for each in work[:MOST_FOUND]]
         return _found(handoffs, views, _count_words(len(cards) + len(work), len(handoffs) + len(views)))
-
-    async def _running(self, cards: Sequence[Row]) -> set[str]:
-        """Of what was found, the calls that go on."""
-        going: set[str] = set()
-        for call_id in {str(card["call_id"]) for card in cards if card.get("status") in words.LIVE}:
-            row = await self.frame.store.call(call_id)
-            if row is not None and row.outcome is None:
-                going.add(call_id)
-        return going
 
 
 async def _filtered(

@@ -61,7 +61,7 @@ class LinkDoor:
             found = await self.frame.access.enter(request.path_params["token"], request.cookies)
         if isinstance(found, Refused):
             return await self._refused(found)
-        await self.frame.note(found.session, "link used", *_about(found.path))
+        await self.frame.note(found.session, "link used", found.link.call_id, found.link.handoff)
         return self._entered(found)
 
     def _entered(self, entered: Entered) -> Response:
@@ -159,12 +159,6 @@ def _asking(frame: Frame, request: Request, template: str, status: int, values: 
     response = frame.html(template, status, {**values, "csrf": frame.access.form_token(visitor)})
     response.raw_headers.extend(header for header in fresh.raw_headers if header[0] == b"set-cookie")
     return response
-
-
-def _about(path: str) -> tuple[str, str]:
-    """The call and the hand-off of a page's path; both "" for the list."""
-    handoff = path.removeprefix("/desk/handoffs/") if path.startswith("/desk/handoffs/") else ""
-    return handoff.rpartition("-h")[0], handoff
 
 
 def _office_key(typed: str) -> str:

@@ -63,7 +63,6 @@ def card_view(card: Mapping[str, Any], office: Office, *, call_over: bool = Fals
         "notice": words.about_to_ring(str(card.get("department", ""))),
         "back": status == "returned" and not call_over,  # the caller talks with the receptionist again
         "status_text": _status_text(card, status, call_over),
-        "decided": str(card.get("decided_at", "")),
         "time": office.time(card.get("decided_at", "")),
         "pairs": list(_pairs(card, office) if kept else _where_and_when(card, office)),
         "recording": _web_address(card.get("recording")),

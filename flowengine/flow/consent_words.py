@@ -46,7 +46,7 @@ def answer(text: str, language: str) -> Answer:
 def objects(text: str, language: str) -> bool:
     """Whether the caller does not want to be recorded, at whatever moment of the call."""
     said = normalise(text)
-    stops = (phrase for phrase, meaning in _stops(language.casefold()).items() if meaning)
+    stops = _stops(language.casefold())
     return any(tuple(said[i : i + len(phrase)]) == phrase for phrase in stops for i in range(len(said)))
 
 
@@ -67,8 +67,8 @@ def _meanings(language: str) -> Mapping[tuple[str, ...], str]:
     return {phrase: meaning for phrase, meaning in _phrases(language).items() if meaning != "stop"}
 
 
-def _stops(language: str) -> Mapping[tuple[str, ...], str]:
-    return {phrase: meaning for phrase, meaning in _phrases(language).items() if meaning == "stop"}
+def _stops(language: str) -> tuple[tuple[str, ...], ...]:
+    return tuple(phrase for phrase, meaning in _phrases(language).items() if meaning == "stop")
 
 
 @cache

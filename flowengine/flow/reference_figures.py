@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 
-from flowengine.flow.figures import AGAIN_SECONDS, ALERT_LEAST, ALERT_SECONDS, FIGURES, SHORT_SECONDS, Figure
+from flowengine.flow.figures import ALERT_LEAST, ALERT_SECONDS, FIGURES, Figure
 from flowengine.flow.reference import anchor
 
 _KINDS = {"percent": "a percentage", "duration": "a length of time", "count": "a number"}
@@ -17,8 +17,6 @@ def figures_page() -> str:
     pieces = {
         "figures": "\n".join(_table()),
         "stories": "\n".join(line for figure in FIGURES.values() for line in _story(figure)),
-        "short": f"{SHORT_SECONDS:.0f}",
-        "again": f"{AGAIN_SECONDS / 86400:.0f}",
         "window": f"{ALERT_SECONDS / 86400:.0f}",
         "least": str(ALERT_LEAST),
     }

@@ -8,6 +8,8 @@ from pathlib import Path
 from flowengine.flow.compiler import compile_flow, filled, unset_names
 from flowengine.flow.model import Flow
 
+SUFFIXES = (".yaml", ".yml")
+
 
 class FlowbookError(Exception):
     """The flow files cannot serve together; the message says which and why."""
@@ -52,10 +54,14 @@ class Flowbook:
         return self._compile(text, file)
 
 
+def flow_files(where: Path) -> list[Path]:
+    """The file itself, or every `.yaml` or `.yml` in a folder."""
+    return sorted(file for file in where.iterdir() if file.suffix in SUFFIXES) if where.is_dir() else [where]
+
+
 def read_flows(where: str) -> dict[str, str]:
     """File name → text of one file or of every `.yaml` or `.yml` in a folder. Raises `FlowbookError`."""
-    path = Path(where)
-    files = sorted(path.glob("*.y*ml")) if path.is_dir() else [path]
+    files = flow_files(Path(where))
     if not files:
         raise FlowbookError(f"no .yaml file in {where}")
     try:

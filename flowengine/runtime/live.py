@@ -191,11 +191,9 @@ class LiveCalls:
             return None
         flow = self._flows.again(row.flow, row.flow_source)
         call, sequence, begun = _folded(flow, await self._ports.store.journal(call_id))
-        lived = (self._ports.clock.now() - datetime.fromisoformat(row.started)).total_seconds()
         if call_id in self._sessions:  # somebody was faster
             return self._sessions[call_id]
-        began = self._ports.clock.monotonic() - max(lived, call.at)
-        session = Session(flow, self._ports, began=began, call=call, sequence=sequence)
+        session = self._going_on(row, flow, call, sequence)
         session.redo(begun)
         if call.phase == Phase.ENDED:  # the process was lost in the last moment: only its row stayed open
             await session.finish(call.outcome or "failed")
@@ -203,6 +201,12 @@ class LiveCalls:
         self._begin(call_id, session)
         session.post(e.EngineRestarted(session.seconds()))
         return session
+
+    def _going_on(self, row: CallRow, flow: Flow, call: Call, sequence: int) -> Session:
+        """A session where the journal ends, its seconds counted on from the call's beginning."""
+        lived = (self._ports.clock.now() - datetime.fromisoformat(row.started)).total_seconds()
+        began = self._ports.clock.monotonic() - max(lived, call.at)
+        return Session(flow, self._ports, began=began, call=call, sequence=sequence)
 
     def tell(self, call_id: str, news: Callable[[float], e.Event]) -> None:
         if session := self._sessions.get(call_id):
@@ -238,9 +242,7 @@ class LiveCalls:
         call, sequence, _ = _folded(flow, await self._ports.store.journal(call_id))
         if call.call_id != call_id or call.phase != Phase.ENDED:
             return False
-        lived = (self._ports.clock.now() - datetime.fromisoformat(row.started)).total_seconds()
-        began = self._ports.clock.monotonic() - max(lived, call.at)
-        session = Session(flow, self._ports, began=began, call=call, sequence=sequence)
+        session = self._going_on(row, flow, call, sequence)
         await session.late_news(replace(news, at=session.seconds()))
         return True
 

@@ -22,8 +22,12 @@ App = Callable[[MutableMapping[str, Any], Receive, Send], Awaitable[None]]
 
 def where(mistake: BaseException) -> dict[str, object]:
     """What failed and where, without a value."""
-    frames = traceback.extract_tb(mistake.__traceback__)
-    return {"error": type(mistake).__name__, "at": [f"{Path(f.filename).name}:{f.lineno}" for f in frames[-FRAMES:]]}
+    return {"error": type(mistake).__name__, "at": places(traceback.extract_tb(mistake.__traceback__), FRAMES)}
+
+
+def places(stack: traceback.StackSummary, most: int) -> list[str]:
+    """Files and lines, innermost last; no value of anything."""
+    return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in stack[-most:]]
 
 
 def told_by_loop(_loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:

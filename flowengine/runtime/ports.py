@@ -228,7 +228,8 @@ class CallRow:
 class Access:
     """Somebody looked at something, did something with it, or was refused: a line of the trail of accesses.
 
-    `who` is a name of a desk key, "link of <handoff>", "command line" or "unknown"; `what` is one of ACCESSES.
+    `who` is a name of a desk key, "link of <handoff>", "command line", "engine" or "unknown"; `what` says it in words
+    of ours, such as "page opened".
     """
 
     flow: str
@@ -238,14 +239,6 @@ class Access:
     call_id: str = ""
     handoff: str = ""
     detail: str = ""  # never a caller's words
-
-
-ACCESSES = (
-    "page opened", "list opened", "live view", "report opened", "recording opened", "searched", "link made",
-    "link used", "link refused", "link revoked", "key made", "key revoked", "signed in", "sign-in refused",
-    "signed out", "refused", "accepted", "declined", "wrapped up", "noted", "work done", "work undone",
-    "parcel retried", "exported", "verified", "delivered",
-)  # fmt: skip
 
 
 @dataclass(frozen=True, slots=True)

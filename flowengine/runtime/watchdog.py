@@ -8,11 +8,12 @@ import threading
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic
 
 import structlog
 from prometheus_client import Counter
+
+from flowengine.runtime.mistakes import places
 
 log = structlog.get_logger("flowengine.watchdog")
 
@@ -50,7 +51,8 @@ class _Watchdog:
             if stood >= self._late and told != turned:
                 told = turned
                 BLOCKED.inc()
-                log.error("loop_blocked", seconds=round(stood, 1), at=self._where())
+                stack = traceback.extract_stack(sys._current_frames().get(self._thread))
+                log.error("loop_blocked", seconds=round(stood, 1), at=places(stack, FRAMES))
             try:
                 self._loop.call_soon_threadsafe(self._turn)
             except RuntimeError:  # the loop is closed
@@ -58,8 +60,3 @@ class _Watchdog:
 
     def _turn(self) -> None:
         self._turned = monotonic()
-
-    def _where(self) -> list[str]:
-        """Files and lines, innermost last; no value of anything."""
-        stack = traceback.extract_stack(sys._current_frames().get(self._thread))
-        return [f"{Path(frame.filename).name}:{frame.lineno}" for frame in stack[-FRAMES:]]

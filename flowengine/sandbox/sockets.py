@@ -84,6 +84,8 @@ class Socket(asyncio.Protocol):
         if not self.closing and self._protocol.state is State.OPEN:
             self._protocol.send_close(code, reason.encode()[:120].decode(errors="ignore"))
             self.flush()
+        if self._farewell is None and not self.over.done():  # one that never finished its upgrade hears no farewell
+            self._farewell = self._loop.call_later(_CLOSE_SECONDS, self._transport.abort)
         self.closing = True
 
     def cut(self) -> None:
@@ -199,7 +201,9 @@ async def serve(
 
 
 async def connect(url: str, address: tuple[str, int], headers: Mapping[str, str], *, pongs: bool = True) -> Socket:
-    """Asks for the upgrade at `address`, whatever host the `url` names. Raises OSError and `InvalidHandshake`."""
+    """Asks for the upgrade at `address`, whatever host the `url` names; whoever calls says how long it may take. Raises
+    OSError and `InvalidHandshake`.
+    """
     protocol = ClientProtocol(parse_uri(url))
     if not pongs:
         send = protocol.send_frame

@@ -48,7 +48,7 @@ class BridgedStore(SqlStore):
 
     def __init__(self, url: str, vault: Vault, folder: Path, most: int = MOST_BYTES) -> None:
         super().__init__(url, vault)
-        self._vault, self._folder, self._most = vault, folder, most
+        self._folder, self._most = folder, most
         self._spool: Spool | None = None  # there is one during an outage only
         self._full = False
         self._behind: set[str] = set()  # calls of which lines are in the spool
@@ -100,7 +100,7 @@ class BridgedStore(SqlStore):
                     return await self._do[what](*values)
             except _OUTAGE as mistake:
                 log.error("store_out_of_reach", error=type(mistake).__name__)
-        line = self._vault.seal(json.dumps([what, msgspec.to_builtins(values)], separators=(",", ":")))
+        line = self._database.vault.seal(json.dumps([what, msgspec.to_builtins(values)], separators=(",", ":")))
         if what in ("append", "close_call"):
             self._behind.add(str(values[0]))
         await self._database.whole(self._to_disk(line))
@@ -184,7 +184,7 @@ class BridgedStore(SqlStore):
             await self._do[what](*values)
 
     def _job(self, line: str) -> Job:
-        what, values = json.loads(self._vault.open(line))
+        what, values = json.loads(self._database.vault.open(line))
         return what, list(msgspec.convert(values, _ARGUMENTS[what]))
 
     # ---- from start to end -------------------------------------------------------------------------------------------

@@ -40,7 +40,7 @@ _OUTCOMES: dict[str, LegOutcome] = {
 }
 _REFER_FIELDS = ("ReferCallStatus", "ReferSipResponseCode", "NotifySipResponseCode")
 _DECLINED = "603"  # SIP: "Decline", the far end pressed reject
-_E164 = re.compile(r"\+[1-9][0-9]{6,14}")
+E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 # A withheld number where a network insists on digits: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE on a keypad.
 _WITHHELD = frozenset(("+266696687", "+7378742833", "+2562533", "+8656696", "+86282452253"))
 _SIP = ("sip:", "sips:")
@@ -52,7 +52,7 @@ _SIP = ("sip:", "sips:")
 def caller_number(form: Form) -> str:
     """The caller as E.164; "" when withheld or not a number (twilio.md 1.1)."""
     number = _user_part(form.get("From", ""))
-    return number if _E164.fullmatch(number) and number not in _WITHHELD else ""
+    return number if E164.fullmatch(number) and number not in _WITHHELD else ""
 
 
 def dialled_number(form: Form) -> str:

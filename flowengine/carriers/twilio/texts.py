@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
+from flowengine.carriers.twilio.protocol import E164
 from flowengine.carriers.twilio.reports import report_address
 from flowengine.carriers.twilio.rest import Trouble, certainly_undone, not_refused, open_client, order
 from flowengine.runtime.senders import Failed, Letter, Taken
@@ -14,7 +14,6 @@ MOST_TEXT = 1600  # characters of `Body` (error 21658)
 MOST_UNSURE = 1000  # letters remembered of which nobody knows whether they went
 MOST_LOOKED_AT = 50  # of the newest messages to one phone
 
-_PHONE = re.compile(r"\+[1-9]\d{6,14}").fullmatch
 # What no later try changes: the number itself, and what its owner decided. What an operator can repair in the console
 # (21606 no texts from this number, 21408 and 21612 no texts to that country, 21608 trial account) is tried for a day.
 _FINAL = {
@@ -51,9 +50,9 @@ class TwilioTexts:
     async def deliver(self, letter: Letter) -> Taken | Failed:
         if not (self._settings.twilio_account_sid and self._settings.twilio_auth_token):
             return Failed("no account for texts is set (TWILIO_ACCOUNT_SID and TWILIO_AUTH_TOKEN)", final=True)
-        if not _PHONE(letter.number):
+        if not E164.fullmatch(letter.number):
             return Failed("the office has no number to send texts from", final=True)
-        if not _PHONE(letter.to):
+        if not E164.fullmatch(letter.to):
             return Failed("that is no phone number", final=True)
         if letter.id in self._unsure and (known := await self._look_for(letter)):
             return known

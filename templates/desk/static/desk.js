@@ -1,6 +1,8 @@
 // What the live pages of the desk share. The server says what to show; here it is only put in place, always as text.
 "use strict";
 
+const WAIT = 10000; // ms after which we say that nothing came back yet
+
 const byId = (id) => document.getElementById(id);
 
 // ---- small tools ------------------------------------------------------------------------------------------------

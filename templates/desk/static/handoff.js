@@ -1,7 +1,6 @@
 // One hand-off, live: the card, what is being said, and what staff do about it. Shared tools are in desk.js.
 "use strict";
 
-const WAIT = 10000; // ms after which we say that nothing came back yet
 
 function followHandoff(page) {
   const card = byId("card");
@@ -151,7 +150,8 @@ function followHandoff(page) {
     const fields = new URLSearchParams(new FormData(form));
     if (event.submitter?.name) fields.set(event.submitter.name, event.submitter.value);
     hold(part, asked, event.submitter);
-    const answer = await fetch(form.action, { method: "POST", body: fields, redirect: "manual" }).catch(() => null);
+    const asking = { method: "POST", body: fields, redirect: "manual", signal: AbortSignal.timeout(WAIT) };
+    const answer = await fetch(form.action, asking).catch(() => null);
     if (answer?.type === "opaqueredirect") taken(part, form);
     else if (answer?.status === 403) trouble(part, "You are signed out. Open a new link or sign in, then try again.");
     else trouble(part, `That did not get through. Please try again${part.matches(".decider") ? ", or use the keys of the phone" : ""}.`);
