@@ -38,7 +38,6 @@ from .store.world import AT, CALL, CALLER, LATER, PLANTED, alter, another, entri
 
 T = TypeVar("T")
 DENTAL = Path("flows/dental_office.yaml").read_text("utf-8")
-BESIDE = "that stands beside it"
 HOSTILE = "<script>alert(1)</script> {{7*7}} \u2028 🦷 \"'&"
 
 
@@ -419,8 +418,7 @@ def test_the_record_of_an_emptied_call_says_so(office: Office) -> None:
     given = office.audit("export", "c1").stdout
     done = office.audit("verify", "--file", "-", given=given)
     assert "whole, 21 lines, 21 of them emptied by retention" in done.stdout
-    forged = office.store(lambda store: alter(store, "UPDATE journal SET body = '{}' WHERE sequence = 8"))
-    assert forged is None
+    office.store(lambda store: alter(store, "UPDATE journal SET body = '{}' WHERE sequence = 8"))
     assert office.audit("verify", "--file", "-", given=office.audit("export", "c1").stdout).exit_code == 1
 
 

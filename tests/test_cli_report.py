@@ -183,8 +183,6 @@ def test_one_page_shows_one_flow_and_a_flow_nobody_can_read_has_its_key_for_a_na
 
 
 def test_each_look_is_noted(database: str) -> None:
-    report(database, "--json")
-
     async def accesses() -> list[tuple[str, str]]:
         store = open_store(database)
         await store.start()
@@ -192,11 +190,15 @@ def test_each_look_is_noted(database: str) -> None:
         await store.close()
         return [(line.access.who, line.access.what) for line in found]
 
-    assert ("command line", "report opened") in asyncio.run(accesses())
+    before = asyncio.run(accesses())
+    report(database, "--json")
+    assert asyncio.run(accesses()) == [*before, ("command line", "report opened")]
 
 
 def test_nothing_a_caller_said_is_in_any_report(database: str) -> None:
     for options in ((), ("--json",), ("--html",)):
-        text = report(database, *options).output
+        result = report(database, *options)
+        assert result.exit_code == 0, result.output
+        text = result.output
         for word in ("Maria", "Lopez", "fell out", "3125550"):
             assert word not in text

@@ -7,7 +7,6 @@ import asyncio
 import contextlib
 import json
 import socket
-import ssl
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
@@ -246,9 +245,7 @@ async def test_private_fields_ask_for_a_key(office: Office) -> None:
 async def test_music_that_cannot_be_played_is_found(office: Office) -> None:
     (office.folder / "hold.wav").write_bytes(b"RIFF nothing of the kind")
     flow(office, add="hold: {music: hold.wav}\n")
-    assert "music" in [area for area, _ in await office.problems()] or "flows" in [
-        area for area, _ in await office.problems()
-    ]
+    assert [area for area, _ in await office.problems()] == ["music"]
     flow(office, add="hold: {music: https://192.0.2.1/x.wav}\n")
     assert "music" in [area for area, _ in await office.problems(FLOWENGINE_PRIVATE_WEBHOOKS="")]
 
@@ -338,9 +335,8 @@ async def test_a_server_that_does_not_run_yet_is_no_fault(office: Office) -> Non
 
 async def test_a_certificate_nobody_trusts_is_found(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("SSL_CERT_FILE", str(office.flow))  # trusts nobody
-    with contextlib.suppress(ssl.SSLError):
-        async with office.serve(engine(read_settings(office.environment))):
-            assert ("public address", "its certificate is not trusted") in await office.problems()
+    async with office.serve(engine(read_settings(office.environment))):
+        assert ("public address", "its certificate is not trusted") in await office.problems()
 
 
 async def test_services_that_cannot_be_reached_are_not_judged(office: Office) -> None:

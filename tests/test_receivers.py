@@ -268,12 +268,16 @@ def test_the_lock_file_pins_by_hash_and_names_no_registry() -> None:
 def test_the_flow_lines_of_the_readmes_compile() -> None:
     source = (HOUSE / "flows/dental_office.yaml").read_text("utf-8")
     assert dental().card.crm_webhook == ""
+    found = 0
     for readme in HOUSE.glob("examples/*/README.md"):
         lines = [line.strip() for line in readme.read_text("utf-8").splitlines()]
         for line in lines:
             if line.startswith("crm_webhook:"):
                 changed = source.replace("handoff_card:\n", f"handoff_card:\n  {line}\n", 1)
                 assert compile_flow(changed, "dental_office.yaml").card.crm_webhook.startswith("${")
+                found += 1
             if line.startswith("send_to:"):
                 changed = source.replace("  send_to: [staff screen]", f"  {line}", 1)
                 assert compile_flow(changed, "dental_office.yaml").take_message.send_to[1].kind == "webhook"
+                found += 1
+    assert found == 3

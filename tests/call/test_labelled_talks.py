@@ -25,6 +25,9 @@ def agrees(talk: Talk, found: HandOver) -> bool:
 def test_the_measures_agree_with_the_listener_but_where_it_is_listed(call: Labelled) -> None:
     for talk, found in zip(call.talks, measured(call), strict=True):
         assert agrees(talk, found) == (talk.disagrees == ""), found
+        if talk.disagrees:  # and is measured as the page of the figures says
+            assert bool(found.repeated) == talk.disagrees.startswith("Measured as repeated")
+            assert (found.context is None) == ("context as never reached" in talk.disagrees)
 
 
 def test_the_disagreements_are_told_on_the_page_of_the_figures() -> None:

@@ -125,6 +125,8 @@ async def test_deliveries_do_not_exist_for_staff(desk: House, visitor: Visit) ->
     ):
         assert answer.status == 404
     assert (await (await visitor()).get("/desk/deliveries")).status == 403
+    refused = [line.access for line in await desk.store.accesses(FLOW) if line.access.what == "refused"]
+    assert [(access.who, access.detail) for access in refused] == [("Dana", "deliveries")] * 2
 
 
 @pytest.mark.parametrize(
@@ -137,11 +139,13 @@ async def test_deliveries_do_not_exist_for_staff(desk: House, visitor: Visit) ->
         ("sms", "0142", "a phone"),
         ("email", "maria.lopez@example.com", "a mailbox at example.com"),
         ("email", "maria", "a mailbox"),
-        ("desk", "front_desk", "Front desk"),
+        ("desk", "on_call_dentist", "Dentist on call"),
+        ("desk", "a_department_of_before", "A department of before"),
     ],
 )
 def test_of_an_address_only_the_place_is_shown(channel: str, address: str, shown: str) -> None:
-    assert place(channel, address) == shown
+    office = Office("Bright Smile", zone("America/Chicago"), START, {"on_call_dentist": "the dentist on call"})
+    assert place(channel, address, office) == shown
 
 
 @pytest.mark.parametrize(

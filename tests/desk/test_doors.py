@@ -110,7 +110,7 @@ async def test_an_expired_link_leads_to_the_sign_in_and_back(desk: House, visito
     assert (await trail(desk))[1].detail.startswith("expired: link ")
 
 
-async def test_a_thousand_nonsense_links_are_not_a_thousand_lines(desk: House, visitor: Visit) -> None:
+async def test_a_hundred_nonsense_links_are_not_a_hundred_lines(desk: House, visitor: Visit) -> None:
     browser = await visitor()
     for number in range(100):
         async with browser.get(f"/desk/enter/nonsense{number}") as answer:

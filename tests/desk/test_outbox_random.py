@@ -84,7 +84,7 @@ def assert_in_order(plans: list[Plan], hand: Hand, ended: dict[str, float]) -> N
 
 
 async def played(plans: list[Plan], chance: float, breaks: list[float]) -> tuple[Post, dict[str, float]]:
-    """All put as planned, the store broken for 20 s at each of `breaks`, until everything has ended."""
+    """All put as planned, the store broken for 5 s at each of `breaks`, until everything has ended."""
     loop = asyncio.get_running_loop()
     by_name = {name(n, plan): plan for n, plan in enumerate(plans)}
     shelf, ended = Shelf(), dict[str, float]()

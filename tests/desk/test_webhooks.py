@@ -176,7 +176,7 @@ async def test_retry_after_as_seconds_and_as_a_date() -> None:
     ):
         failed = await replied(Reply(503, headers={"Retry-After": given}))
         assert isinstance(failed, Failed)
-        assert failed.after == pytest.approx(waits, abs=20)
+        assert failed.after == pytest.approx(waits, abs=20 if given == later else 0)
 
 
 async def test_a_redirect_to_an_inner_host_is_not_followed() -> None:
@@ -224,13 +224,12 @@ async def test_nobody_there() -> None:
 @pytest.mark.parametrize(
     "address", ["", "nonsense", "ftp://example.com", "https://", "https://[", "https://example.com:99999/"]
 )
-async def test_an_address_that_is_none_is_dead_at_once(address: str, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.DEBUG):
-        for allowed in (True, False):
-            async with webhooks(allow_private=allowed) as sender:
-                failed = await sender.send(addressed(address))
-                assert isinstance(failed, Failed)
-                assert failed.final
+async def test_an_address_that_is_none_is_dead_at_once(address: str) -> None:
+    for allowed in (True, False):
+        async with webhooks(allow_private=allowed) as sender:
+            failed = await sender.send(addressed(address))
+            assert isinstance(failed, Failed)
+            assert failed.final
 
 
 async def test_a_certificate_nobody_vouches_for(tmp_path: Path) -> None:
@@ -308,6 +307,8 @@ async def test_a_name_that_changes_between_a_check_and_its_use(monkeypatch: pyte
 
 async def test_no_proxy_of_the_environment_is_asked(monkeypatch: pytest.MonkeyPatch) -> None:
     async with receiving() as proxy, receiving() as receiver, webhooks() as sender:
+        for name in ("no_proxy", "NO_PROXY"):
+            monkeypatch.setenv(name, "")
         for name in ("http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY", "all_proxy", "ALL_PROXY"):
             monkeypatch.setenv(name, proxy.url)
         assert isinstance(await sender.send(addressed(receiver.url)), Taken)
@@ -318,7 +319,8 @@ async def test_a_cookie_is_not_kept() -> None:
     reply = Reply(204, headers={"Set-Cookie": "session=1; Path=/"})
     async with receiving(reply=reply) as receiver, webhooks() as sender:
         for _ in range(2):
-            await sender.send(addressed(receiver.url))
+            address = receiver.url.replace("127.0.0.1", "localhost")  # browsers of cookies take none from an address
+            assert isinstance(await sender.send(addressed(address)), Taken)
     assert all("cookie" not in post.headers for post in receiver.posts)
 
 

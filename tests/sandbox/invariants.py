@@ -45,6 +45,8 @@ class Journals:
 
     def broken(self) -> list[str]:
         """What does not hold of any of the calls."""
+        if not self.lines:
+            return ["no journal was written"]
         calls = self.lines.items()
         return [f"{call}: {law}" for call, lines in calls for law in broken(self.flow, lines, self.outcomes.get(call))]
 

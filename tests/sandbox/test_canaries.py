@@ -51,7 +51,7 @@ from tests.sandbox.play import FLOWS, SPEED
 NAME, HEALTH, MEMBER = "Maria Lopez", "quibblewort", "ZQX883204771"
 CARD, SOCIAL, BIRTH, PHONE = "4111 1111 1111 1111", "123-45-6789", "May 3 1984", "+13125550147"
 CANARIES = (NAME, "Maria", "Lopez", HEALTH, MEMBER, CARD, SOCIAL, BIRTH, "3125550147", "312-555-0147")
-REDACTED = (CARD, SOCIAL, BIRTH, "4111", "6789", "1984")
+REDACTED = (CARD, SOCIAL, BIRTH)
 
 SCENE = f"""
 about: A caller tells a lot, is handed over, and leaves a message after it.
@@ -231,7 +231,8 @@ def test_a_call_leaves_nothing_of_the_caller_anywhere(look: Look, level: str) ->
 def test_what_is_redacted_is_not_kept_and_not_sent_either(look: Look) -> None:
     ran = look("info")
     assert "[card number]" in str(ran.report["transcript"])
-    assert Leaks({"database": ran.kept.decode("latin-1"), "webhooks": ran.posted}).found(REDACTED[:3]) == []
+    assert "message.taken" in ran.posted
+    assert Leaks({"database": ran.kept.decode("latin-1"), "webhooks": ran.posted}).found(REDACTED) == []
     assert Leaks({"database": ran.kept.decode("latin-1")}).found((HEALTH,)) == [
         f"database: {HEALTH}"
     ]  # there is no key

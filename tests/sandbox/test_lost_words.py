@@ -88,11 +88,10 @@ def test_a_stream_that_goes_silent_and_stays_open_is_given_up_and_she_is_asked_a
         world.carrier._exchange.spawn(waits())
 
     made = run(watch, NO_WORD if when == "CONNECTED" else ())
-    assert made.report["outcome"]
+    assert made.report["outcome"] == "connected"
     if when == "TALKING":
         (broke,) = made.times("MediaEnded")[:1]
         assert made.times("MediaStarted")[1] - broke < 5.0
-        assert made.report["outcome"] == "connected"
         holds(made, most_silence=18.0)
     else:
-        assert lone_seconds(made) < 20.0
+        assert 0.0 < lone_seconds(made) < 20.0

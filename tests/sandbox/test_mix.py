@@ -160,7 +160,7 @@ async def mixed(seed: int, tell: Callable[[str], None]) -> None:
         try:
             async with asyncio.timeout(MOST_SECONDS):
                 await asyncio.gather(*(one(world, script, dice, n) for n in range(CALLS)))
-                goes_wrong.cancel()
+                assert goes_wrong.cancel(), goes_wrong.exception()
                 await world.carrier.settle(2 * MOST_ALONE)
                 await world.engine.calls.ended(2 * MOST_ALONE)
         finally:

@@ -178,3 +178,5 @@ def test_a_tool_asks_an_address_and_the_receptionist_hears_what_it_says() -> Non
     assert [(body["type"], body["data"]["tool"]) for body in asked] == [("tool.called", "request_appointment")]
     assert len(made.times("ToolAnswered")) == 1
     assert made.times("ToolAnswered")[0] - made.times("ToolCalled")[0] < 3.0
+    lines = [line for journal in made.journals.lines.values() for line in journal]
+    assert any("Tuesday at 9" in line.body for line in lines if line.kind == "Commands")
