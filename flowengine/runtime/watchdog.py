@@ -24,39 +24,52 @@ FRAMES = 12
 BLOCKED = Counter("flowengine_loop_blocked", "Times the event loop stood still for two seconds or more")
 
 
+class Standstill:
+    """Says once of each standstill that it lasts too long. Times are in seconds of one clock."""
+
+    def __init__(self, late: float, now: float) -> None:
+        self._late = late
+        self._turned = now  # when the loop last came round
+        self._told: float | None = None  # the turn after which it was said
+
+    def turn(self, now: float) -> None:
+        """The loop came round."""
+        self._turned = now
+
+    def look(self, now: float) -> float | None:
+        """Seconds the loop has stood still, if that is too long and not said yet."""
+        turned = self._turned  # the loop's thread may turn meanwhile
+        if now - turned < self._late or self._told == turned:
+            return None
+        self._told = turned
+        return now - turned
+
+
 @contextmanager
 def watched(
     loop: asyncio.AbstractEventLoop, *, late: float = LATE_SECONDS, look: float = LOOK_SECONDS
 ) -> Iterator[None]:
     """Watches the loop of this thread from another one as long as the context lasts."""
-    dog = _Watchdog(loop, threading.get_ident(), late, look)
-    thread = threading.Thread(target=dog.run, name="watchdog", daemon=True)
-    thread.start()
+    over = threading.Event()
+    watch = threading.Thread(
+        target=_watch, args=(loop, threading.get_ident(), Standstill(late, monotonic()), look, over), daemon=True
+    )
+    watch.start()
     try:
         yield
     finally:
-        dog.over.set()
+        over.set()
 
 
-class _Watchdog:
-    def __init__(self, loop: asyncio.AbstractEventLoop, thread: int, late: float, look: float) -> None:
-        self._loop, self._thread, self._late, self._look = loop, thread, late, look
-        self._turned = monotonic()  # when the loop last came round
-        self.over = threading.Event()
-
-    def run(self) -> None:
-        told = 0.0  # the turn after which it was told
-        while not self.over.wait(self._look):
-            turned, stood = self._turned, monotonic() - self._turned
-            if stood >= self._late and told != turned:
-                told = turned
-                BLOCKED.inc()
-                stack = traceback.extract_stack(sys._current_frames().get(self._thread))
-                log.error("loop_blocked", seconds=round(stood, 1), at=places(stack, FRAMES))
-            try:
-                self._loop.call_soon_threadsafe(self._turn)
-            except RuntimeError:  # the loop is closed
-                return
-
-    def _turn(self) -> None:
-        self._turned = monotonic()
+def _watch(
+    loop: asyncio.AbstractEventLoop, thread: int, standstill: Standstill, every: float, over: threading.Event
+) -> None:
+    while not over.wait(every):
+        if (seconds := standstill.look(monotonic())) is not None:
+            BLOCKED.inc()
+            stack = traceback.extract_stack(sys._current_frames().get(thread))
+            log.error("loop_blocked", seconds=round(seconds, 1), at=places(stack, FRAMES))
+        try:
+            loop.call_soon_threadsafe(lambda: standstill.turn(monotonic()))
+        except RuntimeError:  # the loop is closed
+            return
