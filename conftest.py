@@ -1,13 +1,14 @@
-"""For every test: skips by name what this machine cannot run, and lets no slow machine fail a property."""
+"""For every test: skips by name what this machine cannot run, and lets neither chance nor a slow machine decide."""
 
 from __future__ import annotations
 
 import shutil
 
 import pytest
-from hypothesis import settings
+from hypothesis import HealthCheck, settings
 
-settings.register_profile("house", deadline=None)  # a busy machine is not a counterexample
+settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
+settings.register_profile("search", settings.get_profile("house"), derandomize=False)  # new examples each time
 settings.load_profile("house")
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")

@@ -23,7 +23,7 @@ from uuid import uuid4
 from cryptography.fernet import Fernet
 from sqlalchemy import insert
 
-from flowengine.runtime.ports import CallRow, Entry
+from flowengine.runtime.rows import CallRow, Entry
 from flowengine.store import SqlStore, open_store
 from flowengine.store.tables import journal
 

@@ -50,7 +50,8 @@ from flowengine.desk.pages import desk_routes
 from flowengine.flow.compiler import compile_flow
 from flowengine.resources import example_flow
 from flowengine.runtime.clock import LoopClock
-from flowengine.runtime.ports import CallRow, Calls, DeskKey, Entry
+from flowengine.runtime.ports import Calls
+from flowengine.runtime.rows import CallRow, DeskKey, Entry
 from flowengine.server import configured, settle_memory
 from flowengine.settings import Settings
 from flowengine.store import SqlStore, open_store

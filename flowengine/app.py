@@ -37,7 +37,8 @@ from flowengine.runtime.meters import Meters
 from flowengine.runtime.mistakes import Caught
 from flowengine.runtime.musicbox import MusicBox
 from flowengine.runtime.phrasebook import Phrasebook
-from flowengine.runtime.ports import Bus, Clock, Parcel, Store
+from flowengine.runtime.ports import Bus, Clock, Store
+from flowengine.runtime.rows import Parcel
 from flowengine.runtime.senders import Postman, Sender
 from flowengine.runtime.session import Ports
 from flowengine.runtime.sweeper import Sweeper

@@ -10,6 +10,7 @@ from types import FrameType
 import uvicorn
 from starlette.applications import Starlette
 
+from flowengine.runtime.impatience import ImpatientProtocol
 from flowengine.runtime.live import LiveCalls
 from flowengine.runtime.mistakes import told_by_loop
 from flowengine.runtime.sockets import upgrades
@@ -38,6 +39,7 @@ def configured(app: Starlette, *, log_level: str = "warning", host: str = "127.0
         log_level=log_level,
         lifespan="on",
         access_log=False,
+        http=ImpatientProtocol,
         ws=upgrades(),
         ws_max_size=LARGEST_MESSAGE,
         ws_per_message_deflate=False,
@@ -47,7 +49,8 @@ def configured(app: Starlette, *, log_level: str = "warning", host: str = "127.0
 
 
 class DrainingServer(uvicorn.Server):
-    """The first SIGTERM stops new calls and waits for the running ones; the second stops now.
+    """The first SIGTERM stops new calls and waits for the running ones; the second stops now. Calls that still run then
+    are handed over, as long as somebody answers who asks for them (reliability.md F5, F6); a third waits for nothing.
 
     Stock uvicorn closes every WebSocket with 1012 at once, which cuts each caller off.
     """
@@ -56,13 +59,16 @@ class DrainingServer(uvicorn.Server):
         super().__init__(config)
         self._calls = calls
         self._drain: asyncio.Task[None] | None = None
+        self._now = asyncio.Event()
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        if self._calls.draining:
+        if self._calls.leaving:
             super().handle_exit(sig, frame)
-            return
-        self._calls.draining = True
-        self._loop.call_soon_threadsafe(self._start_draining)
+        elif self._calls.draining:
+            self._loop.call_soon_threadsafe(self._now.set)
+        else:
+            self._calls.draining = True
+            self._loop.call_soon_threadsafe(self._start_draining)
 
     async def serve(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -78,5 +84,9 @@ class DrainingServer(uvicorn.Server):
         self._drain = self._loop.create_task(self._until_calls_end())
 
     async def _until_calls_end(self) -> None:
-        await self._calls.ended(DRAIN_SECONDS)
+        ended, now = (asyncio.ensure_future(wait) for wait in (self._calls.ended(DRAIN_SECONDS), self._now.wait()))
+        await asyncio.wait([ended, now], return_when=asyncio.FIRST_COMPLETED)
+        for wait in (ended, now):
+            wait.cancel()
+        await self._calls.hand_over()
         self.should_exit = True

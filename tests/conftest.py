@@ -9,6 +9,9 @@ from functools import partial
 import pytest
 
 from flowengine.sandbox.clock import PacedLoop
+from tests.timeless import a_database_costs_no_call_time
+
+a_database_costs_no_call_time()
 
 
 def pytest_asyncio_loop_factories(

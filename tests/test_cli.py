@@ -5,11 +5,13 @@ from __future__ import annotations
 import json
 import math
 import os
+import re
 import struct
 import subprocess
 import sys
 import wave
 from pathlib import Path
+from urllib.request import urlopen
 
 import pytest
 
@@ -87,6 +89,18 @@ def test_the_list_names_each_scenario_first() -> None:
     listed = [line.split()[0] for line in flowengine("demo", "--list").stdout.splitlines()]
     assert listed[0] == "crown"
     assert set(listed) == set(scenarios())
+
+
+def test_a_call_to_watch_tells_two_links_that_open_its_desk() -> None:
+    command, links = [sys.executable, "-m", "flowengine", "demo"], list[str]()
+    with subprocess.Popen(command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        while len(links) < 2 and (line := process.stdout.readline()):
+            links += re.findall(r"(?:live|second screen):\s+(http\S+)", line)
+        pages = [urlopen(link, timeout=60).read().decode() for link in links]
+        process.terminate()
+    assert len(set(links)) == 2
+    assert all("Open the desk" in page for page in pages)
 
 
 def test_a_call_prints_one_report_and_its_journal_runs_again(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import json
 import sqlite3
 import stat
@@ -17,24 +18,33 @@ import pytest
 from click.testing import CliRunner, Result
 from cryptography.fernet import Fernet
 
+from flowengine.call.commands import Command, MoveCaller
+from flowengine.call.documents import DialNumber, ReferCaller
 from flowengine.call.events import (
+    CallerHungUp,
     CallerSaid,
     CardConfirmed,
     CardShown,
     ConsultSaid,
+    DialEnded,
     EngineFailed,
     Event,
     JoinedRoom,
     MessageRecorded,
+    ReferAnswered,
     StaffDecided,
     StaffSaid,
+    ToolCalled,
 )
-from flowengine.call.journal import encode
+from flowengine.call.journal import encode, encode_commands
 from flowengine.cli import main
-from flowengine.runtime.ports import Entry, Note, WrapUp
+from flowengine.cli.audit_file import BadExport, check_file
+from flowengine.cli.audit_story import Teller
+from flowengine.runtime.rows import Entry, Note, WrapUp
 from flowengine.store import SqlStore
 
-from .store.world import AT, CALL, CALLER, LATER, PLANTED, alter, another, entries, whole_call
+from .call.story import office as office_flow
+from .store.world import AT, CALL, CALLER, LATER, PLANTED, alter, another, entries, parcel, whole_call
 
 T = TypeVar("T")
 DENTAL = Path("flows/dental_office.yaml").read_text("utf-8")
@@ -237,6 +247,29 @@ def test_an_edited_record_shows(office: Office, tmp_path: Path) -> None:
     assert office.audit("verify", "--against", record).exit_code == 2
 
 
+@pytest.mark.parametrize(
+    "line",
+    [
+        {"type": "line", "call_id": "c1"},
+        {"type": "line", "call_id": "c1", "sequence": "1", "kind": "K", "digest": "d", "hash": "h"},
+        {"type": "line", "call_id": [], "sequence": 1, "kind": "K", "digest": "d", "hash": "h"},
+        {"type": "access", "flow": "f", "before": 1, "sequence": 1, "kind": "K", "digest": "d", "hash": "h"},
+        {"type": "call", "call_id": "c1", "ended": {"lines": None, "head": ""}, "emptied": None},
+        {"type": "call", "call_id": "c1", "ended": None, "emptied": {}},
+        "a text",
+    ],
+)
+def test_a_file_that_only_looks_like_an_export_is_none(line: object) -> None:
+    """Its own digest is right, which whoever wrote it could compute."""
+    first = {"type": "export", "format": "flowengine audit", "version": 1, "made": AT}
+    call = {"type": "call", "call_id": "c1", "ended": None, "emptied": None}
+    lines = [json.dumps(item) for item in (first, call, line)]
+    digest = hashlib.sha256("".join(f"{each}\n" for each in lines).encode()).hexdigest()
+    lines.append(json.dumps({"type": "end", "lines": 3, "sha256": digest}))
+    with pytest.raises(BadExport, match="not as an export is"):
+        check_file("\n".join(lines))
+
+
 # ---- export ----------------------------------------------------------------------------------------------------------
 
 
@@ -380,7 +413,8 @@ def test_the_record_of_a_call_tells_it_all(tmp_path: Path) -> None:
         "Maria Lopez: crown fell out",
         "is rung at +13125550111",
         "message to the desk of front_desk",
-        "waiting after 0 tries",
+        "webhook crm.example waiting, not tried",
+        "Received by",
         "has bruxism",
         "resolved yes, needed a person no",
         "page opened",
@@ -404,6 +438,63 @@ def test_the_record_of_a_call_tells_it_all(tmp_path: Path) -> None:
     assert "{{7*7}}" in page.text
 
 
+def test_a_replay_shows_what_was_said_and_is_noted_as_any_other_look(office: Office) -> None:
+    before = len(office.trail())
+    environment = {"FLOWENGINE_DATABASE_URL": office.url}
+    done = CliRunner(env=environment).invoke(main, ["replay", "c1", "--flow", "flows/dental_office.yaml"])
+    assert "crown" in done.output
+    assert ("replayed", "c1", "command line") in office.trail()
+    assert len(office.trail()) == before + 1
+
+
+def told(*lines: Event | tuple[Command, ...]) -> list[tuple[str, str]]:
+    """What the record says of a journal's lines."""
+    teller = Teller(office_flow("billing_support"))
+    found: list[tuple[str, str]] = []
+    for line in lines:
+        if isinstance(line, tuple):
+            found += teller.tell("Commands", {"commands": json.loads(encode_commands(line))})
+        else:
+            kind, body = encode(line)
+            found += teller.tell(kind, json.loads(body))
+    return found
+
+
+def test_the_record_says_to_whom_a_caller_was_let_go() -> None:
+    claims, payments = "sip:claims@pbx.example.com", "+12125550151"
+    assert told(
+        (MoveCaller("REF", ReferCaller(claims, "c1-h1")),), ReferAnswered(1.0, "q2", False, "603"),
+        (MoveCaller("REF", DialNumber(payments, 20.0, "+12125550140", "c1-staff-2")),),
+        DialEnded(2.0, "q3", "no_answer", False), DialEnded(3.0, "q4", "completed", True),
+    ) == [
+        ("passed on", f"the caller, to Claims desk at {claims}"), ("passed on", "they did not take the call"),
+        ("passed on", f"the caller, to Payments desk at {payments}"),
+        ("passed on", "that call is over: no answer"), ("passed on", "that call is over: the two have spoken"),
+    ]  # fmt: skip
+    assert told(ReferAnswered(1.0, "q2", True, "200"), CallerHungUp(1.1), CallerHungUp(1.2)) == [
+        ("passed on", "the call is theirs now"), ("caller", "is off the line"),
+    ]  # fmt: skip
+
+
+def test_the_record_speaks_of_what_the_receptionist_does_and_not_of_tools() -> None:
+    calls = [ToolCalled(1.0, "t", name, {}) for name in ("transfer_to_human", "note_answer", "request_appointment")]
+    assert [what for _, what in told(*calls)] == ["asks for a hand-over", "notes an answer", "uses request appointment"]
+
+
+def test_the_record_prints_no_secret_of_an_address(tmp_path: Path) -> None:
+    office = Office(tmp_path)
+    address = "https://user:hunter2@crm.example/services/hunter2?token=hunter2"
+
+    async def with_a_secret(store: SqlStore) -> None:
+        await a_call(store)
+        await store.save_parcel(parcel("p9", address=address))
+
+    office.store(with_a_secret)
+    page = office.audit("export", "c1", "--html").stdout
+    assert "webhook crm.example" in page
+    assert "hunter2" not in page
+
+
 def test_the_record_of_an_emptied_call_says_so(office: Office) -> None:
     office.store(lambda store: store.blank_call("c1", LATER))
     done = office.audit("export", "c1", "--html")
@@ -413,6 +504,8 @@ def test_the_record_of_an_emptied_call_says_so(office: Office) -> None:
     assert "What was said was emptied on" in text
     assert "hand-over by the rule clinical question" in text
     assert "(words not kept any more)" in text
+    assert "a number not kept any more calls +13125550100" in text
+    assert "withheld" not in text
     lines = exported(office, "c1")
     assert office.audit("verify", "--file", "-", given="\n".join(json.dumps(x) for x in lines)).exit_code == 2
     given = office.audit("export", "c1").stdout

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from sqlalchemy import text
 
 from flowengine.bus.memory import MemoryBus
 from flowengine.cli import main
@@ -52,6 +53,19 @@ def stored(tmp_path: Path) -> Stored:
         return asyncio.run(asked())
 
     return ask
+
+
+def entering(link: str) -> Callable[[SqlStore], Awaitable[Entered | Refused]]:
+    """What the desk makes of somebody who comes by it."""
+
+    async def enter(store: SqlStore) -> Entered | Refused:
+        access = Access("a secret", LoopClock(), MemoryBus(), "https://desk.example.com", store)
+        try:
+            return await access.enter(link.rpartition("/")[2], {})
+        finally:
+            await access.close()
+
+    return enter
 
 
 def test_a_passphrase_is_printed_once_and_opens_the_desk(run: Run, stored: Stored) -> None:
@@ -99,14 +113,31 @@ def test_a_link_opens_the_desk_until_it_is_taken_back(run: Run, stored: Stored) 
 
     assert run("revoke", stored(ids)[1]).exit_code == 0
 
-    async def enter(store: SqlStore) -> Any:
-        access = Access("a secret", LoopClock(), MemoryBus(), "https://desk.example.com", store)
-        found = [await access.enter(link.rpartition("/")[2], {}) for link in (first, second)]
-        await access.close()
-        return found
-
-    good, bad = stored(enter)
+    good, bad = (stored(entering(link)) for link in (first, second))
     assert isinstance(good, Entered)
+    assert isinstance(bad, Refused)
+    assert bad.why == "revoked"
+
+
+MANY_LOOKS = """
+    INSERT INTO accesses (flow, sequence, at, who, what, call_id, handoff, detail, digest, hash)
+    WITH RECURSIVE times(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM times WHERE n < 10001)
+    SELECT 'billing_support', n, '2026-11-10T16:15:00+00:00', 'Dana', 'page opened', '', '', '', '', '' FROM times
+"""
+
+
+def test_an_old_link_is_taken_back_however_much_was_looked_at_since(run: Run, stored: Stored) -> None:
+    link = run("link", "dental_office", "--hours", "700").stdout.strip()
+
+    async def looked_at(store: SqlStore) -> str:
+        (made,) = await store.accesses()
+        async with store._database.engine.begin() as connection:
+            await connection.execute(text(MANY_LOOKS))
+        assert made not in await store.accesses(), "it must be older than what is usually read of the trail"
+        return made.access.detail.split()[1].rstrip(",")
+
+    assert run("revoke", stored(looked_at)).exit_code == 0
+    bad = stored(entering(link))
     assert isinstance(bad, Refused)
     assert bad.why == "revoked"
 
@@ -118,14 +149,9 @@ def test_a_link_to_one_handoff(run: Run, stored: Stored) -> None:
 
     stored(save)
     link = run("link", "c1-h1").stdout.strip()
-
-    async def enter(store: SqlStore) -> Any:
-        access = Access("a secret", LoopClock(), MemoryBus(), "https://desk.example.com", store)
-        found = await access.enter(link.rpartition("/")[2], {})
-        await access.close()
-        return found.path if isinstance(found, Entered) else found
-
-    assert stored(enter) == "/desk/handoffs/c1-h1"
+    opened = stored(entering(link))
+    assert isinstance(opened, Entered)
+    assert opened.path == "/desk/handoffs/c1-h1"
 
 
 @pytest.mark.parametrize(
@@ -134,7 +160,8 @@ def test_a_link_to_one_handoff(run: Run, stored: Stored) -> None:
         (("add", "nobody", "--name", "x"), "there are: billing_support, dental_office"),
         (("add", "dental_office", "--name", "x", "--departments", "kitchen"), "no department kitchen"),
         (("link", "c9-h9"), "no flow or hand-off 'c9-h9'"),
-        (("revoke", "nonsense"), "nothing has the id 'nonsense'"),
+        (("revoke", "nonsense"), "there is no database"),
+        (("list",), "there is no database"),
     ],
 )
 def test_what_cannot_be_done_says_why(run: Run, args: tuple[str, ...], says: str) -> None:

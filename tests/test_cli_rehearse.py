@@ -112,7 +112,7 @@ def test_a_route_says_when_the_model_may_judge_otherwise_and_not_for_exact_words
     ("arguments", "said"),
     [
         (("--at", "Tue 10am"), "--says"),
-        (("--at", "someday", "--says", "hi"), "cannot read the moment"),
+        (("--at", "someday", "--says", "hi"), "cannot read --at: 'someday' is not a moment; write Fri 4:55pm"),
         (("--at", "Tue 10am", "--says", "hi", "--staff", "Dona=busy"), "there are: Dana, Luis"),
         (("--at", "Tue 10am", "--says", "hi", "--staff", "Dana=bussy"), "did you mean 'busy'"),
         (("--all", "--says", "hi"), "--all takes no"),

@@ -15,9 +15,10 @@ from click.testing import CliRunner, Result
 from flowengine.cli import main
 from flowengine.flow.figures import FIGURES
 from flowengine.resources import example_flow
-from flowengine.runtime.ports import CallRow
+from flowengine.runtime.rows import CallRow
 from flowengine.store import open_store
-from tests.desk.busy_office import FLOW, busy_month
+from tests.desk.busy_office import busy_month
+from tests.desk.house import FLOW
 
 LIMITS = "\nalert_when: {transfer_rate: 1%, attempts: 5}\n"
 
@@ -157,7 +158,7 @@ def test_a_store_without_calls_and_none_at_all(tmp_path: Path) -> None:
 
     asyncio.run(make())
     empty = report(address)
-    assert (empty.exit_code, "no calls in the store" in empty.output) == (2, True)
+    assert (empty.exit_code, "no calls in the database" in empty.output) == (2, True)
 
 
 def test_one_page_shows_one_flow_and_a_flow_nobody_can_read_has_its_key_for_a_name(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 import structlog
 from jsonschema import Draft202012Validator
 
-from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.card import briefing, card
 from flowengine.call.journal import decode, encode, replay
@@ -23,7 +23,7 @@ from flowengine.carriers.twilio.twiml import SAY_LIMIT, render, spoken
 from flowengine.cli.common import log_to_stderr
 from flowengine.desk.webhooks import Webhooks
 from flowengine.flow.fill import LONGEST_VALUE, at_a_glance, fill, tidy
-from flowengine.runtime.ports import Parcel
+from flowengine.runtime.rows import Parcel
 from tests.call.story import ROOT, Story
 from tests.naughty import HUGE, KINDS, LONE, NAUGHTY, SAMPLE, as_page_text, name_of, wrong
 
@@ -78,7 +78,8 @@ def test_the_card_holds_them_as_text() -> None:
         story = told(text)
         shown = json.loads(json.dumps(card(story.flow, story.call, story.call.handoff or story.call.past[-1])))
         values = {field["name"]: field["value"] for field in shown["fields"]}
-        name, reason = at_a_glance(kept(text)) or "the caller", at_a_glance(kept(text)) or "no reason given"
+        said = at_a_glance(kept(text))
+        name, reason = "The caller" if said in ("", "the caller") else said, said or "no reason given"
         as_said = shown["summary"] == kept(text) and values["suggested_next_step"] == (kept(text) or "not given")
         return as_said and shown["headline"] == f"{name}: {reason}" and CARD.is_valid(shown)
 
@@ -97,11 +98,11 @@ def test_a_briefing_is_one_short_line() -> None:
 @pytest.mark.parametrize(
     "document",
     [
-        lambda text: c.BriefStaff("c1-staff-1", text, 20.0),
-        lambda text: c.SayToRoom(text),
-        lambda text: c.ConnectCaller(2, text),
-        lambda text: c.RecordCaller(text, 60.0),
-        lambda text: c.HangUp(text),
+        lambda text: documents.BriefStaff("c1-staff-1", text, 20.0),
+        lambda text: documents.SayToRoom(text),
+        lambda text: documents.ConnectCaller(2, text),
+        lambda text: documents.RecordCaller(text, 60.0),
+        lambda text: documents.HangUp(text),
     ],
     ids=["briefing", "room", "connect", "record", "hangup"],
 )

@@ -11,6 +11,7 @@ import json
 import os
 import sys
 import threading
+from datetime import datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -34,8 +35,16 @@ def row(id: str, event: dict[str, Any]) -> list[str]:
     pairs = [(f.get("label"), f.get("value")) for f in fields] if isinstance(fields, list) else list(fields.items())
     details = "; ".join(f"{label}: {value}" for label, value in pairs)
     what = data.get("headline") or data.get("kind") or data.get("outcome")
-    values = (id, event.get("timestamp"), event.get("type"), data.get("call_id"), data.get("department"), what)
+    values = (id, clock(event.get("timestamp")), event.get("type"), data.get("call_id"), data.get("department"), what)
     return [cell(value) for value in (*values, details, data.get("link"))]
+
+
+def clock(timestamp: object) -> str:
+    """The time on this machine's wall, as spreadsheets read it."""
+    try:
+        return f"{datetime.fromisoformat(str(timestamp)).astimezone():%Y-%m-%d %H:%M:%S}"
+    except ValueError:
+        return ""
 
 
 class Sheet:

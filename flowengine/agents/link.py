@@ -8,8 +8,8 @@ from collections.abc import Callable
 import structlog
 
 from flowengine.agents import protocol as p
-from flowengine.runtime.ports import MediaSocket
 from flowengine.runtime.sockets import ConnectFailed, connect
+from flowengine.runtime.wires import MediaSocket
 from flowengine.settings import Settings
 
 log = structlog.get_logger("flowengine.agents")

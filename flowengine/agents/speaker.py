@@ -9,12 +9,12 @@ from flowengine.agents import protocol as p
 from flowengine.agents.link import Link, LinkFailed
 from flowengine.call.commands import StartAgent
 from flowengine.runtime.mulaw import trimmed
+from flowengine.runtime.phrasebook import LONGEST
 from flowengine.runtime.ports import SpeakerFailed
 from flowengine.settings import Settings
 
 PROMPT = "Speak the greeting. After that say nothing at all, whatever happens."
 PATIENCE = 8.0  # seconds without a sound before the sentence is given up; it may come no faster than it is spoken
-LONGEST = 60 * 8000  # bytes of one sentence
 AT_ONCE = 3  # sessions, so that warming a flow leaves the account room for calls
 
 

@@ -7,18 +7,8 @@ from dataclasses import replace
 from flowengine.call import bridging, consulting, ringing
 from flowengine.call import events as e
 from flowengine.call.card import briefing
-from flowengine.call.commands import (
-    Answer,
-    AskWhy,
-    AwaitTone,
-    BriefStaff,
-    CancelLeg,
-    Command,
-    HangUp,
-    MoveStaff,
-    StartTimer,
-    StopTimer,
-)
+from flowengine.call.commands import Answer, CancelLeg, Command, MoveStaff, StartTimer, StopTimer
+from flowengine.call.documents import AskWhy, AwaitTone, BriefStaff, HangUp
 from flowengine.call.giving_up import CALLER_GONE, TAKEN
 from flowengine.call.ringing import NO_KEY
 from flowengine.call.saying import Step, together, transfer, voice

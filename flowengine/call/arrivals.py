@@ -25,19 +25,16 @@ from flowengine.call.commands import (
     CheckCaller,
     CheckRoom,
     Command,
-    ConnectCaller,
     EndAgent,
-    HangUp,
-    JoinCaller,
     LetAgentHear,
     LetAgentSpeak,
     PlayLine,
     PlayMusic,
-    RecordCaller,
     StartTimer,
     StopTimer,
 )
 from flowengine.call.conditions import Trigger
+from flowengine.call.documents import ConnectCaller, HangUp, JoinCaller, RecordCaller
 from flowengine.call.prompt import opening
 from flowengine.call.saying import Step, keepable, moved, say_by_carrier, sent, together, transfer
 from flowengine.call.state import (
@@ -51,6 +48,7 @@ from flowengine.call.state import (
     running,
 )
 from flowengine.call.wording import BACK, ours, worded
+from flowengine.flow.abilities import ASKING_SECONDS
 from flowengine.flow.fill import fill
 from flowengine.flow.hours import office_open
 from flowengine.flow.model import CallLongerThan, Flow
@@ -263,7 +261,7 @@ def restarted(flow: Flow, call: Call, event: e.EngineRestarted) -> Step:
     if call.phase in leaving.OUT_OF_SIGHT:
         timers.append(StartTimer("watch", leaving.WATCH_SECONDS))
     if call.held is not None:
-        timers.append(StartTimer("only_if", handoff.ASKING_SECONDS))
+        timers.append(StartTimer("only_if", ASKING_SECONDS))
     if call.phase == Phase.BRIDGING:
         timers += [CheckRoom(running(call).room), StartTimer("bridge", bridging.BRIDGE_SECONDS)]
     if call.caller_at == "moving" and isinstance(call.heading, ConnectCaller):

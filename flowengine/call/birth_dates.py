@@ -16,7 +16,7 @@ BIRTH = "[date of birth]"  # what stands for one that was taken out
 # Not within square brackets: that is `BIRTH`.
 _CUE = re.compile(
     r"(?<!\[)\b(?:d\.?o\.?b\b|born\b|birth[ -]?(?:date|day)s?\b|dates? of birth\b|nacid[oa]\b|nac[ií]\b|nacimiento\b"
-    r"|cumplea[nñ]os\b)",
+    r"|b-?day\b|cumplea[nñ]os\b|cumplo\s+a[nñ]os\b)",
     re.IGNORECASE,
 )
 _AFTER = 60  # characters from the words to the date: "My date of birth? Sure, it is …"

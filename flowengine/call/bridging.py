@@ -13,15 +13,13 @@ from flowengine.call.commands import (
     Command,
     EndAgent,
     EndConsult,
-    HangUp,
-    JoinCaller,
-    JoinStaff,
     LetAgentHear,
     LetAgentSpeak,
     MoveStaff,
     StartTimer,
     StopTimer,
 )
+from flowengine.call.documents import HangUp, JoinCaller, JoinStaff
 from flowengine.call.giving_up import NOT_CONNECTED, TAKEN, release_all, stop_hold
 from flowengine.call.prompt import ON_HOLD
 from flowengine.call.saying import Step, fetched, in_room, moved, together, transfer

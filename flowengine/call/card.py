@@ -4,13 +4,13 @@ call knows, better when the agent's sentence comes.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
 from flowengine.call import recorded
+from flowengine.call.private import open_fields, secret_values, without
 from flowengine.call.staff_wording import NO_REASON, THE_CALLER
 from flowengine.call.state import Call, Handoff
 from flowengine.call.wording import ours
@@ -21,6 +21,7 @@ from flowengine.flow.hours import (
     next_opening_words,
 )
 from flowengine.flow.model import Flow
+from flowengine.flow.needs import private_fields
 
 CARD_VERSION = 1
 BRIEFING_WORDS, LEAST_WORDS = 11, 5  # of a spoken briefing: with the key's sentence it lasts less than six seconds
@@ -28,6 +29,7 @@ _NO_END = {
     "a", "an", "and", "are", "at", "but", "for", "from", "i", "i'm", "in", "is", "it", "it's", "my", "of", "on", "or",
     "our", "so", "that", "the", "to", "we", "with", "you",
 }  # fmt: skip
+_OPENINGS = ("I would like to", "I'd like to", "I want to", "I need to")
 STORY_TURNS = 20  # of the conversation, the latest, that a briefing knows
 
 _LABELS = {
@@ -89,7 +91,7 @@ def card(flow: Flow, call: Call, handoff: Handoff) -> dict[str, object]:
         "flow": flow.key,
         "office": flow.office.name,
         "timezone": flow.office.timezone,
-        "headline": fill_card(flow.card.headline, call.fields),
+        "headline": _capital(fill_card(flow.card.headline, call.fields)),
         "summary": handoff.summary,
         "rule": handoff.rule,
         "matched": handoff.matched,
@@ -101,15 +103,7 @@ def card(flow: Flow, call: Call, handoff: Handoff) -> dict[str, object]:
         "identity": _identity(flow, call),
         "status": handoff.status,
         "status_text": _status_text(flow, handoff),
-        "people": [
-            {
-                "person": flow.people[a.target.person].name,
-                "outcome": a.outcome,
-                "why": a.why,
-                "state": None if a.outcome is not None else "ringing" if a.answered is None else "answered",
-            }
-            for a in handoff.attempts
-        ],
+        "people": _people(flow, handoff),
         "decided_at": call.wall(handoff.decided).isoformat(),
         "recording": handoff.recording or recorded.address(call),
         "consent": recorded.told(flow, call),
@@ -118,18 +112,36 @@ def card(flow: Flow, call: Call, handoff: Handoff) -> dict[str, object]:
     }
 
 
+def _capital(text: str) -> str:
+    """“The caller: …”, as any line begins; a caller's own words stay as they are."""
+    return THE_CALLER.capitalize() + text.removeprefix(THE_CALLER) if text.startswith(THE_CALLER) else text
+
+
 def outward_card(flow: Flow, call: Call, handoff: Handoff) -> dict[str, object]:
     """The card as it leaves the house: nothing marked private, neither as a field nor in other words."""
-    known = _open_fields(flow, call)
-    secrets = [value for name, value in call.fields.items() if name not in known and len(value) > 2]
-    open_ = replace(call, fields=known)
+    secrets = secret_values(flow, call)
+    open_ = replace(call, fields=open_fields(flow, call))
     shown = card(flow, open_, handoff)
     fields = [field for field in _fields(flow, open_, handoff) if not field["private"]]
-    words = {name: _without(str(shown[name]), secrets) for name in ("headline", "summary", "matched")}
-    cleared = [{**field, "value": _without(str(field["value"]), secrets)} for field in fields]
+    words = {name: without(str(shown[name]), secrets) for name in ("headline", "summary", "matched")}
+    cleared = [{**field, "value": without(str(field["value"]), secrets)} for field in fields]
     said = [] if flow.card.transcript == "none" else said_before(call, handoff)
-    transcript = [{**line, "text": _without(line["text"], secrets)} for line in said]
-    return {**shown, **words, "fields": cleared, "transcript": transcript}
+    transcript = [{**line, "text": without(line["text"], secrets)} for line in said]
+    people = [{**person, "why": without(person["why"] or "", secrets)} for person in _people(flow, handoff)]
+    return {**shown, **words, "fields": cleared, "people": people, "transcript": transcript}
+
+
+def _people(flow: Flow, handoff: Handoff) -> list[dict[str, str | None]]:
+    """Who was rung, and what came of it."""
+    return [
+        {
+            "person": flow.people[a.target.person].name,
+            "outcome": a.outcome,
+            "why": a.why,
+            "state": None if a.outcome is not None else "ringing" if a.answered is None else "answered",
+        }
+        for a in handoff.attempts
+    ]
 
 
 def said_before(call: Call, handoff: Handoff) -> list[dict[str, str]]:
@@ -150,7 +162,7 @@ def _identity(flow: Flow, call: Call) -> dict[str, str]:
 
 
 def _fields(flow: Flow, call: Call, handoff: Handoff) -> Iterator[Mapping[str, object]]:
-    private = {f.name for f in flow.receptionist.find_out if f.private}
+    private = private_fields(flow)
     special = {
         "rule": handoff.rule.replace("_", " "),
         "already_offered": ", ".join(name.replace("_", " ") for name in call.tools_run),
@@ -203,11 +215,19 @@ def _picked_up(handoff: Handoff) -> bool:
 
 def briefing(flow: Flow, call: Call, handoff: Handoff, language: str = "English") -> str:
     """What a staff member hears before the accept key: under six seconds, and no private field."""
-    headline = _headline(_open_fields(flow, call), language).split()
     left = max(LEAST_WORDS, BRIEFING_WORDS - len(flow.office.name.split()))
+    headline = _to_the_point(_headline(open_fields(flow, call), language).split(), left)
     while len(headline) > left or (len(headline) > LEAST_WORDS and headline[-1].casefold() in _NO_END):
         headline.pop()
     return fill(f"{flow.office.name}. {' '.join(headline).rstrip('.,;:…')}.", {})
+
+
+def _to_the_point(headline: list[str], most: int) -> list[str]:
+    """The words without a polite beginning, where they are too many: “go over my treatment plan” can be heard whole."""
+    said = " ".join(headline)
+    for opening in _OPENINGS if len(headline) > most else ():
+        said = said.replace(f": {opening} ", ": ")
+    return said.split()
 
 
 def _headline(known: Mapping[str, str], language: str) -> str:
@@ -216,34 +236,23 @@ def _headline(known: Mapping[str, str], language: str) -> str:
     return fill_card("{caller_name}: {reason}", {**missing, **{n: v for n, v in known.items() if v}})
 
 
-def _open_fields(flow: Flow, call: Call) -> dict[str, str]:
-    private = {f.name for f in flow.receptionist.find_out if f.private}
-    return {name: value for name, value in call.fields.items() if name not in private}
-
-
 def told_facts(flow: Flow, call: Call, handoff: Handoff) -> tuple[str, ...]:
     """What an agent that briefs a staff member may know of the call: nothing marked private, and no private words in
     what was said."""
-    known = {**_open_fields(flow, call), "why they are rung": handoff.rule.replace("_", " ")}
+    known = {**open_fields(flow, call), "why they are rung": handoff.rule.replace("_", " ")}
     facts = (f"{name.replace('_', ' ')}: {value}" for name, value in known.items() if value)
     tried = (
         f"{flow.people[a.target.person].name}: {(a.outcome or 'ringing').replace('_', ' ')}" for a in handoff.attempts
     )
-    secrets = [value for name, value in call.fields.items() if len(value) > 2 and name not in _open_fields(flow, call)]
+    secrets = secret_values(flow, call)
     lines = (f"{turn.speaker}: {turn.text}" for turn in call.turns[-STORY_TURNS:])
     return (
         *facts,
-        *((f"in short: {handoff.summary}",) if handoff.summary else ()),
+        *((f"in short: {without(handoff.summary, secrets)}",) if handoff.summary else ()),
         f"who was rung: {', '.join(tried)}",
         "What was said:",
-        *(_without(line, secrets) for line in lines),
+        *(without(line, secrets) for line in lines),
     )
-
-
-def _without(text: str, secrets: Iterable[str]) -> str:
-    for secret in secrets:
-        text = re.sub(re.escape(secret), "(private)", text, flags=re.IGNORECASE)
-    return text
 
 
 def work_fields(flow: Flow, call: Call, names: tuple[str, ...]) -> dict[str, str]:

@@ -17,17 +17,16 @@ from flowengine.call.commands import (
     AskAgent,
     Command,
     EndAgent,
-    HangUp,
     LetAgentHear,
     LetAgentSpeak,
     PrepareLine,
-    RecordCaller,
     ShowCard,
     StartTimer,
     StopMusic,
     StopTimer,
     TellAgent,
 )
+from flowengine.call.documents import HangUp, RecordCaller
 from flowengine.call.prompt import TAKING_MESSAGE, ask_for, opening, prompt
 from flowengine.call.saying import Step, fetched, in_room, moved, say, together, voice
 from flowengine.call.state import Call, Handoff, Phase

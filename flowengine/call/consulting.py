@@ -13,19 +13,15 @@ from flowengine.call.commands import (
     Answer,
     AnswerConsultTool,
     AnswerTool,
-    AwaitTone,
-    BriefByAgent,
-    BriefStaff,
     Command,
     EndConsult,
-    HangUp,
-    JoinStaff,
     MoveStaff,
     StartAgent,
     StartConsult,
     StartTimer,
     StopTimer,
 )
+from flowengine.call.documents import AwaitTone, BriefByAgent, BriefStaff, HangUp, JoinStaff
 from flowengine.call.giving_up import CALLER_GONE, TAKEN
 from flowengine.call.prompt import SAY_NOTHING
 from flowengine.call.saying import Step, together

@@ -10,6 +10,7 @@ from flowengine.call.rehearsal import Rehearsal
 from flowengine.call.state import Handoff, handoffs
 from flowengine.flow import model
 from flowengine.flow.model import Flow, Step, ToDepartment
+from flowengine.flow.spelling import step_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,23 +31,6 @@ def reached(flow: Flow, rehearsals: Iterable[Rehearsal]) -> frozenset[Part]:
     """What these calls reached."""
     happened = [h for rehearsal in rehearsals for h in handoffs(rehearsal.call)]
     return frozenset(part for part in parts(flow) if any(_reaches(flow, part, h) for h in happened))
-
-
-def step_name(step: Step) -> str:
-    """A step as the flow file names it."""
-    match step:
-        case ToDepartment(department):
-            return department
-        case model.TakeMessageStep():
-            return "take_message"
-        case model.CallbackStep():
-            return "callback"
-        case model.VoicemailStep():
-            return "voicemail"
-        case model.ReceptionistStep():
-            return "receptionist"
-        case model.HangUpStep():
-            return "hang_up"
 
 
 def _departments(flow: Flow) -> Iterator[Part]:

@@ -1,8 +1,8 @@
 """Everything that can happen to a call, in the past tense; `at` is seconds since the call began.
 
 Events are the journal: a call's state is a fold over them. They hold JSON-native values only. An event with a
-`request` is a
-question from the carrier that must be answered with a document (`commands.Answer`).
+`request` is a question from the carrier that must be answered with a document (`commands.Answer`). `leg` is our name of
+a connection, grown from the call id and the attempt; `ref` is the carrier's, opaque here.
 """
 
 from __future__ import annotations
@@ -30,9 +30,7 @@ LegOutcome = Literal[
 
 @dataclass(frozen=True, slots=True)
 class CallArrived:
-    """A caller rings the office. `now` is the wall time in ISO 8601 with
-    offset; every later moment is `now` plus `at`.
-    """
+    """A caller rings the office. `now` is the wall time (ISO 8601 with offset); later moments are `now` plus `at`."""
 
     at: float
     request: str
@@ -68,7 +66,7 @@ class CallerLeftRoom:
 
 @dataclass(frozen=True, slots=True)
 class WaitAsked:
-    """A caller waits alone in the room and the carrier asks what there is to hear (`commands.Wait`)."""
+    """A caller waits alone in the room and the carrier asks what there is to hear (`documents.Wait`)."""
 
     at: float
     request: str
@@ -77,7 +75,7 @@ class WaitAsked:
 
 @dataclass(frozen=True, slots=True)
 class AnnouncementAsked:
-    """The carrier asks what everybody in the room is to hear once (`commands.SayToRoom`)."""
+    """The carrier asks what everybody in the room is to hear once (`documents.SayToRoom`)."""
 
     at: float
     request: str
@@ -125,12 +123,16 @@ class MediaStarted:
 
 @dataclass(frozen=True, slots=True)
 class MediaEnded:
+    """The caller's audio reaches us no longer: the caller was moved or has hung up, or the stream broke."""
+
     at: float
     stream: int
 
 
 @dataclass(frozen=True, slots=True)
 class CallerHungUp:
+    """The caller's leg is over."""
+
     at: float
 
 
@@ -152,6 +154,8 @@ class CallerMoveFailed:
 
 @dataclass(frozen=True, slots=True)
 class KeyPressed:
+    """The caller pressed a key."""
+
     at: float
     key: str  # 0-9, * or #; "" for one that means nothing here and may be a digit of a number (redaction.py)
 
@@ -161,11 +165,15 @@ class KeyPressed:
 
 @dataclass(frozen=True, slots=True)
 class SpeechStarted:
+    """The caller begins to speak."""
+
     at: float
 
 
 @dataclass(frozen=True, slots=True)
 class SpeechEnded:
+    """The caller has stopped speaking; what was said follows as `CallerSaid`, or nothing does."""
+
     at: float
 
 
@@ -189,6 +197,8 @@ class SpeechGauged:
 
 @dataclass(frozen=True, slots=True)
 class AgentSaid:
+    """What the receptionist said in a reply; of an `interrupted` one, as far as it was spoken."""
+
     at: float
     text: str
     interrupted: bool = False
@@ -203,6 +213,8 @@ class CallerUnheard:
 
 @dataclass(frozen=True, slots=True)
 class StaffSaid:
+    """A finished utterance of the staff member to the caller."""
+
     at: float
     text: str
 
@@ -244,6 +256,8 @@ class AgentEnded:
 
 @dataclass(frozen=True, slots=True)
 class ToolCalled:
+    """The agent uses a tool; `tool_call` is the service's id, by which it is answered."""
+
     at: float
     tool_call: str
     name: str
@@ -291,6 +305,8 @@ class LineFailed:
 
 @dataclass(frozen=True, slots=True)
 class LegCreated:
+    """The carrier has taken the order to ring."""
+
     at: float
     leg: str
     ref: str
@@ -306,6 +322,8 @@ class LegUnknown:
 
 @dataclass(frozen=True, slots=True)
 class LegRinging:
+    """The phone rings."""
+
     at: float
     leg: str
     ref: str
@@ -354,6 +372,8 @@ class MachineDetected:
 
 @dataclass(frozen=True, slots=True)
 class LegEnded:
+    """A staff leg is over, for whatever reason; `evidence` is the carrier's words."""
+
     at: float
     leg: str
     outcome: LegOutcome
@@ -362,6 +382,8 @@ class LegEnded:
 
 @dataclass(frozen=True, slots=True)
 class JoinedRoom:
+    """A leg has entered a room."""
+
     at: float
     leg: str
     room: str
@@ -369,6 +391,8 @@ class JoinedRoom:
 
 @dataclass(frozen=True, slots=True)
 class LeftRoom:
+    """A leg has left a room."""
+
     at: float
     leg: str
     room: str
@@ -414,6 +438,8 @@ class StaffReturned:
 
 @dataclass(frozen=True, slots=True)
 class ConsultReady:
+    """The agent of a briefing can speak."""
+
     at: float
     leg: str
 
@@ -439,6 +465,8 @@ class ConsultSaid:
 
 @dataclass(frozen=True, slots=True)
 class ConsultToolCalled:
+    """The agent of a briefing uses a tool (the staff member's yes or no)."""
+
     at: float
     leg: str
     tool_call: str
@@ -519,6 +547,8 @@ class RecordingGoesOn:
 
 @dataclass(frozen=True, slots=True)
 class TimerFired:
+    """A timer of `StartTimer` has run out."""
+
     at: float
     timer: str
 

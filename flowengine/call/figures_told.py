@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 
 from flowengine.call.metrics import WAIT_BINS, Summary, Value
 from flowengine.flow import spelling
-from flowengine.flow.figures import AGAIN_SECONDS, FIGURES
+from flowengine.flow.figures import AGAIN, ALERT, FIGURES
 
 FORMAT_VERSION = 1
 NOT_ENOUGH = "not enough data"
@@ -72,15 +72,16 @@ def remarks(found: Summary) -> Iterator[str]:
         yield f"Staff said of {found.judged} of {met} whether a person was needed."
     if found.measured < found.calls:
         yield "The journals of the other calls are emptied by retention, or were written by another version."
-    days = AGAIN_SECONDS / 86400
-    yield f"First-call resolution is that of the same length of time {days:.0f} days earlier: only then it is known."
+    yield f"First-call resolution is that of the same length of time {AGAIN} earlier: only then it is known."
 
 
 def alert(found: Value, limit: float) -> str:
     """A limit that is passed, in one sentence."""
     figure = FIGURES[found.figure]
     said = f"half of them take {value(found)} or more" if found.p90 is not None else f"{value(found)} ({basis(found)})"
-    when = "in the 7 days before the last 7" if found.figure == "first_call_resolved" else "in the last 7 days"
+    when = (
+        f"in the {ALERT} before the last {AGAIN}" if found.figure == "first_call_resolved" else f"in the last {ALERT}"
+    )
     return f"{figure.label}: {said} {when}; the limit is {limit_words(found.figure, limit)}."
 
 

@@ -6,15 +6,8 @@ from dataclasses import replace
 
 from flowengine.call import closing
 from flowengine.call.card import card
-from flowengine.call.commands import (
-    CancelLeg,
-    Command,
-    EndConsult,
-    HangUp,
-    MoveStaff,
-    ShowCard,
-    StopTimer,
-)
+from flowengine.call.commands import CancelLeg, Command, EndConsult, MoveStaff, ShowCard, StopTimer
+from flowengine.call.documents import HangUp
 from flowengine.call.saying import Step, together
 from flowengine.call.state import (
     Attempt,

@@ -39,6 +39,7 @@ from flowengine.call.state import (
     with_handoff,
 )
 from flowengine.call.wording import worded
+from flowengine.flow.abilities import ASKING_SECONDS
 from flowengine.flow.fill import fill
 from flowengine.flow.model import (
     CallerSays,
@@ -48,8 +49,6 @@ from flowengine.flow.model import (
     Topic,
 )
 from flowengine.flow.routing import RingPlan
-
-ASKING_SECONDS = 20.0  # for all questions before a hand-off (language.md section 4)
 
 
 def decide(
@@ -144,9 +143,11 @@ def _targets(flow: Flow, call: Call, person: str, department: str) -> Iterator[T
 
 
 def _note_reason(call: Call, fired: Fired) -> Call:
-    """For `topic` and `caller_says` rules the field `reason` is the turn that fired."""
+    """For `topic` and `caller_says` rules the field `reason` is the turn that fired, unless one is known; an emergency
+    is always the reason."""
     said = next((t.text for t in reversed(call.turns) if t.speaker == "caller"), "")
-    if said and isinstance(fired.rule.condition, Topic | CallerSays) and not call.fields.get("reason"):
+    is_it = fired.rule.emergency or not call.fields.get("reason")
+    if said and is_it and isinstance(fired.rule.condition, Topic | CallerSays):
         return replace(call, fields={**call.fields, "reason": said})
     return call
 

@@ -12,13 +12,12 @@ from flowengine.call.commands import (
     Command,
     EndAgent,
     EndCall,
-    HangUp,
     MoveStaff,
     PlayMusic,
-    RecordCaller,
     StartTimer,
     StopMusic,
 )
+from flowengine.call.documents import HangUp, RecordCaller
 from flowengine.call.saying import Step, fetched, moved, together
 from flowengine.call.state import (
     Call,

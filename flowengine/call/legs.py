@@ -4,16 +4,9 @@ from __future__ import annotations
 
 from flowengine.call import arrivals, bridging, giving_up, letting_go, parking, parting, ringing
 from flowengine.call import events as e
-from flowengine.call.commands import (
-    Answer,
-    CancelLeg,
-    CheckCaller,
-    ConnectCaller,
-    HangUp,
-    MoveCaller,
-    SayToRoom,
-)
+from flowengine.call.commands import Answer, CancelLeg, CheckCaller, MoveCaller
 from flowengine.call.conditions import spoken_language
+from flowengine.call.documents import ConnectCaller, HangUp, SayToRoom
 from flowengine.call.saying import Step, together
 from flowengine.call.state import (
     Call,

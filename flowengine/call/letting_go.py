@@ -4,16 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flowengine.call.commands import (
-    Answer,
-    ConnectCaller,
-    DialNumber,
-    EndAgent,
-    HangUp,
-    LetAgentHear,
-    ReferCaller,
-    StopTimer,
-)
+from flowengine.call.commands import Answer, EndAgent, LetAgentHear, StopTimer
+from flowengine.call.documents import ConnectCaller, DialNumber, HangUp, ReferCaller
 from flowengine.call.giving_up import give_up
 from flowengine.call.ringing import show
 from flowengine.call.saying import Step, moved, sent, together, transfer

@@ -31,17 +31,8 @@ from flowengine.call import (
     wondering,
 )
 from flowengine.call import events as e
-from flowengine.call.commands import (
-    Answer,
-    CancelLeg,
-    Command,
-    ConnectCaller,
-    EndAgent,
-    HangUp,
-    MoveStaff,
-    RecordCaller,
-    StartTimer,
-)
+from flowengine.call.commands import Answer, CancelLeg, Command, EndAgent, MoveStaff, StartTimer
+from flowengine.call.documents import ConnectCaller, HangUp, RecordCaller
 from flowengine.call.saying import Step, moved, together
 from flowengine.call.state import Call, Phase, attempt_on, running, with_attempt
 from flowengine.flow.model import Flow
@@ -134,6 +125,7 @@ def _nobody_is_waited_for(call: Call) -> Step:
 
 
 def timer_fired(flow: Flow, call: Call, event: e.TimerFired) -> Step:
+    """What a timer means, by the first part of its name; a leg may follow. One that comes too late means nothing."""
     name, _, leg = event.timer.partition(":")
     match name:
         case "fields" if call.phase == Phase.ASKING:

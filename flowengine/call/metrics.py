@@ -181,6 +181,15 @@ def _first_call_resolved(every: Sequence[CallMeasures], since: datetime, until: 
     return _share("first_call_resolved", asked)
 
 
+# ---- of which days ---------------------------------------------------------------------------------------------------
+
+
+def begins(now: datetime, days: int, zone: tzinfo) -> datetime:
+    """The first moment of the first of so many calendar days, today being the last."""
+    today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
+    return today - timedelta(days=days - 1)
+
+
 # ---- what the plots show ---------------------------------------------------------------------------------------------
 
 

@@ -7,17 +7,9 @@ from dataclasses import replace
 from flowengine.call import arrivals
 from flowengine.call import events as e
 from flowengine.call.card import ringing_names, values
-from flowengine.call.commands import (
-    Answer,
-    Command,
-    EndAgent,
-    LetAgentHear,
-    LetAgentSpeak,
-    MoveCaller,
-    ParkCaller,
-    Wait,
-)
+from flowengine.call.commands import Answer, Command, EndAgent, LetAgentHear, LetAgentSpeak, MoveCaller
 from flowengine.call.conditions import spoken_language
+from flowengine.call.documents import ParkCaller, Wait
 from flowengine.call.saying import Step, in_room, moved, sent, together
 from flowengine.call.state import Call, Phase, open_attempts, running, with_handoff
 from flowengine.call.wording import worded

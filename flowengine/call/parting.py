@@ -5,12 +5,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 from flowengine.call import arrivals, closing, giving_up
-from flowengine.call.commands import Answer, Command, ConnectCaller, HangUp, MoveCaller, StartTimer, StopTimer
+from flowengine.call.commands import Answer, Command, MoveCaller, StartTimer, StopTimer
+from flowengine.call.documents import ConnectCaller, HangUp
 from flowengine.call.saying import Step, moved, sent, together, transfer
 from flowengine.call.state import Call, Phase, attempt_on, running
 from flowengine.call.wording import MEET, MEET_NAMELESS, ours
 from flowengine.flow.fill import fill
 from flowengine.flow.model import Flow, TakeMessageStep
+from flowengine.flow.needs import private_fields
 
 PARTED = "the caller has just talked with {person}, who has hung up"
 ANYTHING_ELSE = "Ask the caller in one short friendly sentence whether there is anything else you can do."
@@ -24,7 +26,7 @@ def winner_name(flow: Flow, call: Call) -> str:
 
 def introduction(flow: Flow, call: Call) -> str:
     """The one sentence both hear when they meet; without the caller's name where it is not known or is private."""
-    private = {field.name for field in flow.receptionist.find_out if field.private}
+    private = private_fields(flow)
     caller = "" if "caller_name" in private else call.fields.get("caller_name", "")
     line = ours(MEET if caller else MEET_NAMELESS, call.language)
     return fill(line, {"person": winner_name(flow, call), "caller_name": caller})

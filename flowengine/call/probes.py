@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from flowengine.call.rules import A_PERSON
+from flowengine.call.conditions import A_PERSON
 from flowengine.flow.model import (
     CallerSays,
     CallerWants,
@@ -28,10 +28,10 @@ from flowengine.flow.model import (
     Topic,
     TurnsMoreThan,
 )
+from flowengine.flow.names import KEYS
 from flowengine.flow.words import alternatives
 
 NOTHING_MUCH = ("Hello", "Okay", "I see", "All right", "Good", "Fine")  # words that no topic is about
-KEYS = {"0": "zero", "*": "star", "#": "pound"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,7 +100,7 @@ def _callers(flow: Flow, condition: Condition) -> Iterator[Caller]:
         case QuietFor(seconds):
             yield f"is quiet for {seconds:.0f} s", (Line(waits=2 * seconds + 10),), {}
         case KeyPressedIs(keys):
-            yield from ((f"presses {KEYS.get(key, key)}", (Line(presses=key),), {}) for key in keys)
+            yield from ((f"presses {KEYS[key]}", (Line(presses=key),), {}) for key in keys)
         case KnownCaller(groups):
             yield from (_known(flow, group) for group in groups)
         case ReceptionistFails():

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.journal import Replayed
 from flowengine.call.scene import THINKING, Due, Heard, Scene, drop
@@ -136,7 +137,7 @@ class _Rehearsal:
             case c.EndCall():
                 scene.over = True
 
-    def _answered(self, leg: str | None, document: c.Document) -> None:
+    def _answered(self, leg: str | None, document: documents.Document) -> None:
         """The answer to a question of the carrier; a question is answered once."""
         if leg == "":
             self.caller.gets(document)

@@ -2,32 +2,21 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Literal
 
+from flowengine.call.numerals import runs
 from flowengine.flow.model import FieldType, Flow
 from flowengine.flow.words import STOP_WORDS, TITLES, normalise, stems
 
 LEAST_DIGITS = 4  # in a row; three may be an age or a price
 LEAST_STEMS = 2  # of an answer that has more than one
 LEAST_LETTERS = 3  # in a row are a word spelled out
+LEAST_LENGTH = 4  # letters of a word that carries something, in a language without a list of stop words
 NAME, REASON, NUMBER = "caller_name", "reason", "callback_number"
 _CLOSED = (FieldType.YES_OR_NO, FieldType.CHOICE)  # "yes" and "new" are said in every talk
-_TEENS = {
-    word: f"1{unit}"
-    for unit, word in enumerate(
-        ["eleven", "twelve", "thirteen", "fourteen", "fifteen", "sixteen", "seventeen", "eighteen", "nineteen"], start=1
-    )
-}
-_TENS = {
-    word: str(ten)
-    for ten, word in enumerate(["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"], start=2)
-}
-_UNITS = frozenset("123456789")
-_OH = re.compile(r"\boh?\b(?=[\s,.-]*(?:[0-9]|zero|oh?\b|one|two|three|four|five|six|seven|eight|nine))", re.I)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,43 +47,47 @@ def known_of(flow: Flow, fields: Mapping[str, str], language: str) -> tuple[Know
 
 
 def _known(field: str, value: str, language: str) -> Known:
-    words, name = _words(value), field == NAME or field.endswith("_name")
-    run = max(_runs(words), key=len, default="")
-    digits = run if len(run) >= LEAST_DIGITS else ""
+    heard, name = _heard(value, language), field == NAME or field.endswith("_name")
+    digits = max(heard.numbers, key=len, default="")
     if name:
-        own = frozenset(w for w in words if w not in TITLES and len(w) > 1 and not w.isdecimal())
+        own = frozenset(w for w in heard.words if w not in TITLES and len(w) > 1 and not w.isdecimal())
         return Known(field, own, 1, digits, name=True)
-    own = _content(words, language)
-    return Known(field, own, min(LEAST_STEMS, len(own)), digits)
+    return Known(field, heard.stems, min(LEAST_STEMS, len(heard.stems)), digits)
 
 
-def _words(text: str) -> tuple[str, ...]:
-    """The words of a text; numbers said in pairs ("oh one forty-two") as their digits, and letters said one by one as
-    the word they spell."""
-    return tuple(_joined(_digits(normalise(_OH.sub("zero", text)))))
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A text as it can be compared: its words, the stems of those that carry something, the digits of its numbers."""
+
+    words: frozenset[str]
+    stems: frozenset[str]
+    numbers: tuple[str, ...]
 
 
-def _digits(words: Sequence[str]) -> Iterator[str]:
-    for word, after in zip(words, (*words[1:], ""), strict=True):
-        if word in _TENS:
-            yield from (_TENS[word],) if after in _UNITS else (_TENS[word], "0")
-        else:
-            yield from _TEENS.get(word) or (word,)
+def _heard(text: str, language: str) -> _Heard:
+    """Numbers long enough to be known again are digits, however they are said, and everything else is words."""
+    numbers, rest, at = [], [], 0
+    for run in runs(text):
+        digits = "".join(number.digits for number in run)
+        if len(digits) >= LEAST_DIGITS:
+            numbers.append(digits)
+            rest.append(text[at : run[0].start])
+            at = run[-1].end
+    words = tuple(_joined(normalise(" ".join((*rest, text[at:])))))
+    return _Heard(frozenset(words), _content(words, language), tuple(numbers))
 
 
 def _joined(words: Iterable[str]) -> Iterator[str]:
+    """Letters said one by one become the word they spell."""
     for is_letter, run in groupby(words, lambda word: len(word) == 1 and word.isalpha()):
         letters = list(run)
         yield from ("".join(letters),) if is_letter and len(letters) >= LEAST_LETTERS else letters
 
 
 def _content(words: Iterable[str], language: str) -> frozenset[str]:
-    return frozenset(stems((w for w in words if w not in STOP_WORDS and not w.isdecimal()), language))
-
-
-def _runs(words: Iterable[str]) -> list[str]:
-    """Digits said in a row, as one string each."""
-    return ["".join(run) for is_digit, run in groupby(words, str.isdecimal) if is_digit]
+    least = 1 if language.casefold() == "english" else LEAST_LENGTH
+    kept = (w for w in words if w not in STOP_WORDS and not w.isdecimal() and len(w) >= least)
+    return frozenset(stems(kept, language))
 
 
 # ---- the two questions ---------------------------------------------------------------------------------------------
@@ -110,7 +103,7 @@ def retold(known: Sequence[Known], talk: Sequence[Said], language: str) -> tuple
         if speaker == "caller":
             found |= dict.fromkeys(each.field for each in known if _tells(each, said, heard))
         else:
-            heard = _Heard(heard.words | said.words, heard.stems | said.stems, (*heard.runs, *said.runs))
+            heard = _Heard(heard.words | said.words, heard.stems | said.stems, (*heard.numbers, *said.numbers))
     return tuple(found)
 
 
@@ -125,27 +118,15 @@ def first_mention(known: Sequence[Known], talk: Sequence[Said], language: str) -
     return None
 
 
-@dataclass(frozen=True, slots=True)
-class _Heard:
-    words: frozenset[str]
-    stems: frozenset[str]
-    runs: tuple[str, ...]
-
-
-def _heard(text: str, language: str) -> _Heard:
-    words = _words(text)
-    return _Heard(frozenset(words), _content(words, language), tuple(_runs(words)))
-
-
 def _tells(known: Known, said: _Heard, before: _Heard) -> bool:
     """Whether words tell an answer that `before` did not."""
     shared = (known.words & said.words) - before.words if known.name else (known.words & said.stems) - before.stems
     return (bool(known.words) and len(shared) >= known.least) or any(
-        piece in known.digits and not any(piece in run for run in before.runs)
-        for run in said.runs
-        for piece in _pieces(run)
+        piece in known.digits and not any(piece in number for number in before.numbers)
+        for number in said.numbers
+        for piece in _pieces(number)
     )
 
 
-def _pieces(run: str) -> Iterable[str]:
-    return (run[i : i + LEAST_DIGITS] for i in range(len(run) - LEAST_DIGITS + 1))
+def _pieces(number: str) -> Iterable[str]:
+    return (number[i : i + LEAST_DIGITS] for i in range(len(number) - LEAST_DIGITS + 1))

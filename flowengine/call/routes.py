@@ -9,11 +9,11 @@ from itertools import groupby
 
 from flowengine.call import commands as c
 from flowengine.call.expecting import Outcome, is_judged, outcome
-from flowengine.call.handoff import ASKING_SECONDS
 from flowengine.call.probes import Probe, probes, says
 from flowengine.call.rehearsal import Rehearsal, rehearse_at
 from flowengine.call.scene import Heard
 from flowengine.call.state import attempt_on
+from flowengine.flow.abilities import ASKING_SECONDS
 from flowengine.flow.hours import next_opening_words, office_open
 from flowengine.flow.model import Flow, FlowTest
 from flowengine.flow.occasions import Occasion, at_words, occasions, situation

@@ -23,19 +23,6 @@ from flowengine.flow.model import (
 )
 from flowengine.flow.routing import RingPlan, ring_list, ring_person
 
-__all__ = [
-    "A_PERSON",
-    "PERSON_BY_NAME",
-    "Fired",
-    "Wondering",
-    "applies",
-    "fires_once",
-    "first_true",
-    "nearly",
-    "promised_rule",
-    "ring_plan",
-]
-
 PERSON_BY_NAME = "person_by_name"
 
 

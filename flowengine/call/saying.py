@@ -5,17 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from flowengine.call.commands import (
-    Command,
-    ConnectCaller,
-    Document,
-    HangUp,
-    JoinCaller,
-    MoveCaller,
-    ParkCaller,
-    PlayLine,
-    PrepareLine,
-)
+from flowengine.call.commands import Command, MoveCaller, PlayLine, PrepareLine
+from flowengine.call.documents import ConnectCaller, Document, HangUp, JoinCaller, ParkCaller
 from flowengine.call.state import Call, PendingLine
 from flowengine.flow.fill import tidy
 from flowengine.flow.model import Flow, Transfer

@@ -6,9 +6,8 @@ from collections.abc import Callable
 from dataclasses import replace
 from itertools import count
 
-from flowengine.call import commands as c
+from flowengine.call import documents, prompt
 from flowengine.call import events as e
-from flowengine.call import prompt
 from flowengine.call.scene import THINKING, Due, Heard, Scene, drop, spoken_seconds
 from flowengine.call.scripted_staff import ScriptedStaff
 from flowengine.call.state import Phase
@@ -89,31 +88,31 @@ class ScriptedCaller:
 
     # ---- where the carrier sends the caller -------------------------------------------------------------------------
 
-    def gets(self, document: c.Document) -> None:
+    def gets(self, document: documents.Document) -> None:
         """The caller's leg is told what comes next."""
         scene = self.scene
-        if isinstance(document, c.Wait):
+        if isinstance(document, documents.Wait):
             return self._waits(document.say, document.music, document.seconds)
-        if not isinstance(document, c.ConnectCaller) or document.stream != self.stream:
+        if not isinstance(document, documents.ConnectCaller) or document.stream != self.stream:
             self.hushed()
         match document:
-            case c.ConnectCaller(stream, say):
+            case documents.ConnectCaller(stream, say):
                 self._notice(say, 0.5, lambda: self._connected(stream))
-            case c.JoinCaller(room):
+            case documents.JoinCaller(room):
                 self.room = ""
                 scene.later(0.8, lambda: scene.send(e.JoinedRoom(scene.at, scene.call.caller_leg, room)))
-            case c.ParkCaller(room):
+            case documents.ParkCaller(room):
                 self.room = room
                 scene.later(0.8, lambda: self._parked(room))
-            case c.RecordCaller(say):
+            case documents.RecordCaller(say):
                 self._notice(
                     say, 5.0, lambda: scene.send(e.MessageRecorded(scene.at, scene.asks(""), "recording:1", 5))
                 )
-            case c.ReferCaller(address):
+            case documents.ReferCaller(address):
                 scene.later(3.0, lambda: self._referred(self.staff.outcome_at(address)))
-            case c.DialNumber(address, seconds):
+            case documents.DialNumber(address, seconds):
                 self._dials(self.staff.outcome_at(address), seconds)
-            case c.HangUp(say):
+            case documents.HangUp(say):
                 self._notice(say, 0.2, lambda: scene.send(e.CallerHungUp(scene.at)))
 
     def _parked(self, room: str) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.scene import THINKING, Due, Scene, drop, spoken_seconds
 from flowengine.call.state import attempt_on
@@ -70,30 +70,30 @@ class ScriptedStaff:
             case _:
                 self._does(leg, min(PICKS_UP, seconds - 1), lambda: self._picks_up(leg, ref))
 
-    def gets(self, leg: str, document: c.Document) -> None:
+    def gets(self, leg: str, document: documents.Document) -> None:
         """A leg is told what it hears."""
         if leg not in self.legs:
             return
         person = self._person(leg)
         who = self.scene.flow.people[person].name if person else "staff"
         match document:
-            case c.BriefStaff(_, briefing, accept_within):
+            case documents.BriefStaff(_, briefing, accept_within):
                 self.scene.hears(self.scene.at, spoken_seconds(briefing), "notice", briefing, who)
                 self._decides(leg, spoken_seconds(briefing), accept_within)
-            case c.BriefByAgent():
+            case documents.BriefByAgent():
                 self._does(leg, 0.4, lambda: self.scene.send(e.StaffMediaStarted(self.scene.at, leg)))
-            case c.AskWhy(_, say):
+            case documents.AskWhy(_, say):
                 self.scene.hears(self.scene.at, spoken_seconds(say), "notice", say, who)
                 self._ends(leg, "completed", spoken_seconds(say) + THINKING)
-            case c.AwaitTone():
+            case documents.AwaitTone():
                 self._machine_noticed(leg)
-            case c.JoinStaff(_, room):
+            case documents.JoinStaff(_, room):
                 self._does(leg, 0.6, lambda: self.scene.send(e.JoinedRoom(self.scene.at, leg, room)))
                 if self.outcome_of(person) == "voicemail":
                     self._machine_noticed(leg)
                 if self.outcome_of(person) == "declined":
                     self._ends(leg, "completed", THINKING)
-            case c.HangUp(say):
+            case documents.HangUp(say):
                 if say:
                     self.scene.hears(self.scene.at, spoken_seconds(say), "notice", say, who)
                 self.cancelled(leg, "completed", spoken_seconds(say) if say else 0.2)

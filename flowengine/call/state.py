@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Literal
 
-from flowengine.call.commands import Document
+from flowengine.call.documents import Document
 from flowengine.flow.model import Ring, Step
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.journal import Replayed
 from flowengine.call.state import attempt_on
@@ -86,27 +87,31 @@ def _done(flow: Flow, replayed: Replayed, command: c.Command) -> Iterator[tuple[
             yield "card", f"“{card['headline']}”"
         case c.PlayLine(_, text, _):
             yield flow.receptionist.name, f"“{text}” (as written)"
-        case c.MoveCaller(_, c.ConnectCaller(_, say) | c.RecordCaller(say) | c.HangUp(say)) if say:
+        case c.MoveCaller(_, documents.ConnectCaller(_, say) | documents.RecordCaller(say) | documents.HangUp(say)) if (
+            say
+        ):
             yield "carrier", f"“{say}” (as written)"
-        case c.Answer(_, c.BriefStaff(leg, say) | c.AskWhy(leg, say)) | c.MoveStaff(leg, _, c.HangUp(say)) if say:
+        case c.Answer(_, documents.BriefStaff(leg, say) | documents.AskWhy(leg, say)) | c.MoveStaff(
+            leg, _, documents.HangUp(say)
+        ) if say:
             yield _person(flow, replayed, leg), f"hears “{say}”"
-        case c.MoveStaff(leg, _, c.BriefStaff(_, briefing)):
+        case c.MoveStaff(leg, _, documents.BriefStaff(_, briefing)):
             yield _person(flow, replayed, leg), f"hears “{briefing}”"
         case c.StartConsult(leg, opening):
             yield _person(flow, replayed, leg), f"is told by {flow.receptionist.name}: “{opening.greeting}”"
-        case c.Answer(_, c.Wait(say, _)) if say:
+        case c.Answer(_, documents.Wait(say, _)) if say:
             yield "caller", f"hears “{say}”"
-        case c.Answer(_, c.SayToRoom(say)) if say:
+        case c.Answer(_, documents.SayToRoom(say)) if say:
             yield "both", f"hear “{say}”"
-        case c.MoveCaller(_, c.ParkCaller()):
+        case c.MoveCaller(_, documents.ParkCaller()):
             yield "move", "the caller waits alone, with music"
         case c.RingStaff(leg, address, seconds):
             yield "ring", f"{_person(flow, replayed, leg)} at {address}, for {seconds:.0f} s"
-        case c.MoveCaller(_, c.JoinCaller()):
+        case c.MoveCaller(_, documents.JoinCaller()):
             yield "move", "the caller moves, once"
-        case c.MoveCaller(_, c.ConnectCaller(_, "")):
+        case c.MoveCaller(_, documents.ConnectCaller(_, "")):
             yield "move", "the caller comes back to us"
-        case c.MoveCaller(_, c.ReferCaller(address, _) | c.DialNumber(address)):
+        case c.MoveCaller(_, documents.ReferCaller(address, _) | documents.DialNumber(address)):
             yield "move", f"the caller is sent to {address}"
         case c.AddWork(_, kind, department, fields):
             yield (

@@ -7,9 +7,11 @@ from dataclasses import dataclass, replace
 
 from flowengine.call.card import outward_card
 from flowengine.call.commands import AddWork, Command, Deliver, EndCall
+from flowengine.call.private import secret_values, without
 from flowengine.call.saying import Step
 from flowengine.call.state import Call, Handoff, handoffs, next_parcel
 from flowengine.flow.model import Delivery, Flow
+from flowengine.flow.needs import private_fields
 
 MET = ("connected", "referred", "dialled")  # a hand-off that brought the caller to a person
 
@@ -78,17 +80,20 @@ def _of_work(flow: Flow, call: Call, work: AddWork) -> Iterator[_News]:
     if work.kind not in sent:
         return
     event, places = sent[work.kind]
-    private = {f.name for f in flow.receptionist.find_out if f.private}
-    fields = {name: value for name, value in work.fields.items() if name not in private}
+    private, secrets = private_fields(flow), secret_values(flow, call)
+    fields = {name: without(value, secrets) for name, value in work.fields.items() if name not in private}
+    department = flow.departments.get(work.department)
+    last = handoffs(call)[-1].id if handoffs(call) else ""
     data = {
         "work": work.work,
         "call_id": call.call_id,
+        "handoff": last,
         "flow": flow.key,
         "kind": work.kind,
-        "department": work.department,
+        "department": department.say_as if department else "",
+        "department_key": work.department,
         "fields": fields,
     }
-    last = handoffs(call)[-1].id if handoffs(call) else ""
     yield _News(event, (*screens(flow), *places), data, last)
 
 

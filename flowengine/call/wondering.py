@@ -9,6 +9,7 @@ from flowengine.call.commands import StartTimer, StopTimer
 from flowengine.call.conditions import Trigger
 from flowengine.call.saying import Step, together
 from flowengine.call.state import Call, Held, Phase
+from flowengine.flow.abilities import ASKING_SECONDS
 from flowengine.flow.model import Flow
 
 
@@ -27,7 +28,7 @@ def wonder(flow: Flow, call: Call, field: str, trigger: Trigger, summary: str, n
     )
     question = handoff.question(flow, call, field)
     call = replace(call, held=held, wondered=(*call.wondered, field), greeted=True)
-    return call, (question, StartTimer("only_if", handoff.ASKING_SECONDS))
+    return call, (question, StartTimer("only_if", ASKING_SECONDS))
 
 
 def answer_came(flow: Flow, call: Call, name: str) -> Step | None:

@@ -6,6 +6,7 @@ A command's module is imported when the command is used: `validate` does not wai
 
 from __future__ import annotations
 
+from difflib import get_close_matches
 from importlib import import_module
 
 import click
@@ -48,8 +49,26 @@ class LazyGroup(click.Group):
         assert isinstance(command, click.Command)
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that is named; a mistyped one is refused with the one that was probably meant."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError:
+            near = get_close_matches(args[0], COMMANDS, n=1)
+            meant = f"; did you mean {near[0]!r}?" if near else ""
+            raise click.UsageError(f"There is no command {args[0]!r}{meant}", ctx) from None
 
-@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"]})
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"]},
+    epilog="Exit codes: 0 all is well; 1 something was found, or a test failed; 2 it could not be done.",
+)
 @click.version_option(package_name="flowengine")
 def main() -> None:
-    """Receptionists that hand callers to people, from one YAML file."""
+    """An AI receptionist that hands callers to people, described in one YAML file.
+
+    Begin with `flowengine demo`: a whole call on this computer, without any account.
+    """

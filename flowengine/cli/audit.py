@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, tzinfo
@@ -15,36 +14,40 @@ import click
 from flowengine.cli.audit_against import compare, digest_of
 from flowengine.cli.audit_file import BadExport, Checked, check_file, lines_of
 from flowengine.cli.audit_page import page
-from flowengine.cli.common import cannot, settings_of_environment, text_of
-from flowengine.cli.stored import with_store
-from flowengine.flow.compiler import compile_flow
-from flowengine.flow.diagnostics import FlowInvalid
-from flowengine.flow.model import Flow
-from flowengine.runtime.ports import Access, Verdict
+from flowengine.cli.common import cannot, settings_of_environment, text_of, write_out
+from flowengine.cli.stored import note, with_store
+from flowengine.flow.compiler import compile_kept
+from flowengine.runtime.rows import Verdict
 from flowengine.store import SqlStore
 from flowengine.store.records import Record, Trail
 
-WHO = "command line"
 LOST = "lines of it are kept, but the call itself is not"
 VANISHED = "the trail of accesses says that it ended, and nothing of it is kept"
 
 
-@click.group()
+@click.group(short_help="Check and write out what is kept of calls.")
 def audit() -> None:
-    """Whether what is kept of calls is whole and unaltered; and what it is, for an auditor."""
+    """Check that what is kept of calls is whole and unaltered, and write it out for an auditor."""
 
 
 # ---- verify ----------------------------------------------------------------------------------------------------------
 
 
-@audit.command()
+@audit.command(short_help="Check that nothing was altered, cut off or taken out.")
 @click.argument("calls", metavar="[CALL…]", nargs=-1)
-@click.option("--flow", help="All calls of this flow, and the trail of who looked at them.")
-@click.option("--file", help="An export (JSON lines) instead of the store; `-` reads stdin.")
-@click.option("--against", help="An export that was kept elsewhere: is all of it still in the store, unaltered?")
-@click.option("--json", "as_json", is_flag=True, help="One object, with every chain that was checked.")
+@click.option("--flow", metavar="KEY", help="All calls of this flow, and the trail of who looked at them.")
+@click.option("--file", metavar="FILE", help="An export (JSON lines) instead of the database; `-` reads stdin.")
+@click.option(
+    "--against",
+    metavar="FILE",
+    help="An export that was kept elsewhere: is all of it still in the database, unaltered? `-` reads stdin.",
+)
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object, with every chain that was checked.")
 def verify(calls: Sequence[str], flow: str | None, file: str | None, against: str | None, as_json: bool) -> None:
-    """Check the hash chains: of the calls named, of a flow, or of everything. Exit 1 when one is broken."""
+    """Check that nothing was altered, cut off or taken out: in the calls named, in those of a flow, or in everything.
+
+    Every line holds the hash of the line before, so one that does not fit shows. Exit 1 when one does not.
+    """
     if bool(file) + bool(against) + bool(calls or flow) > 1:
         cannot("--file and --against check one file; leave out the other, calls and --flow")
     if file:
@@ -80,10 +83,11 @@ async def _check(store: SqlStore, calls: Sequence[str], flow: str | None, agains
     trails = [Checked("accesses", key, await store.verify_accesses(key)) for key in flows]
     if calls:
         for one in checked:
-            await _note(store, "verified", await _flow_of_call(store, one.name), one.name, verdict_words(one.verdict))
+            words = verdict_words(one.verdict)
+            await note(store, "verified", await _flow_of_call(store, one.name), words, call_id=one.name)
     broken = sum(bool(one.verdict.broken) for one in checked)
     for key in flows:
-        await _note(store, "verified", key, "", f"{len(checked)} calls, {broken} of them broken")
+        await note(store, "verified", key, f"{len(checked)} calls, {broken} of them broken")
     return [*checked, *trails]
 
 
@@ -95,7 +99,7 @@ async def _check_against(store: SqlStore, file: str) -> list[Checked]:
         cannot(f"{file}: {mistake}")
     broken = sum(bool(one.verdict.broken) for one in checked)
     for flow in {one.name for one in checked if one.of == "accesses"}:
-        await _note(store, "verified", flow, "", f"against an export: {broken} broken")
+        await note(store, "verified", flow, f"against an export: {broken} broken")
     return checked
 
 
@@ -147,10 +151,13 @@ def _unsealed(checked: Sequence[Checked]) -> str:
 # ---- seal ------------------------------------------------------------------------------------------------------------
 
 
-@audit.command()
-@click.option("--flow", help="The trail of this flow only.")
+@audit.command(short_help="Vouch for the trails with today's key, after a change of it.")
+@click.option("--flow", metavar="KEY", help="The trail of this flow only.")
 def seal(flow: str | None) -> None:
-    """Begin the seals on the trails anew, after a change of FLOWENGINE_SECRET_KEY. Earlier lines lose theirs."""
+    """Vouch for the trails of accesses with today's key, after a change of FLOWENGINE_SECRET_KEY.
+
+    Lines before this moment are no longer vouched for.
+    """
     settings = settings_of_environment()
     if not (settings.lasting_secret or settings.encryption_key):
         cannot("there is no key to seal with: set FLOWENGINE_SECRET_KEY (flowengine key secret prints a new one)")
@@ -161,24 +168,24 @@ async def _seal(store: SqlStore, flow: str | None) -> None:
     for key in await _flows(store, flow):
         before = await store.verify_accesses(key)
         await store.seal_anew(key)
-        await _note(store, "sealed anew", key, "", f"it was {verdict_words(before)}")
+        await note(store, "sealed anew", key, f"it was {verdict_words(before)}")
         click.echo(f"accesses to {key or 'calls of no flow'}: it was {verdict_words(before)}; sealed from here on")
 
 
 # ---- export ----------------------------------------------------------------------------------------------------------
 
 
-@audit.command()
+@audit.command(short_help="Write out everything that is kept of a call, or of many.")
 @click.argument("call", required=False)
-@click.option("--flow", help="All calls of this flow, and its whole trail of accesses.")
-@click.option("--since", help="Calls that began on this day or later (2026-11-01).")
+@click.option("--flow", metavar="KEY", help="All calls of this flow, and its whole trail of accesses.")
+@click.option("--since", metavar="DATE", help="Calls that began on this day or later (2026-11-01).")
 @click.option("--html", "as_html", is_flag=True, help="The record of one call, to be read and printed.")
 @click.option("--jsonl", is_flag=True, help="JSON lines, to be kept and checked (the default).")
-@click.option("-o", "--output", type=click.Path(dir_okay=False, writable=True), help="Write to a file.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 def export(
-    call: str | None, flow: str | None, since: str | None, as_html: bool, jsonl: bool, output: str | None
+    call: str | None, flow: str | None, since: str | None, as_html: bool, jsonl: bool, output: Path | None
 ) -> None:
-    """Everything that is kept of a call, or of many. Exit 1 when a chain in it is broken."""
+    """Write out everything that is kept of a call, or of many. Exit 1 when something in it was altered."""
     if bool(call) == bool(flow or since):
         cannot("name a call, or choose --flow or --since")
     if as_html and (jsonl or not call):
@@ -186,7 +193,7 @@ def export(
     day = _day(since)
     text, whole = with_store(settings_of_environment(), lambda store: _export(store, call, flow, day, as_html))
     if output:
-        _write_private(Path(output), text)
+        write_out(output, text, mode=0o600)  # for its owner alone: it holds what callers said
     else:
         click.echo(text.encode("utf-8", "replace"), nl=False)
     if not whole:
@@ -225,22 +232,12 @@ def _as_lines(records: Sequence[Record], trails: Sequence[Trail], now: datetime)
 
 
 async def _as_page(store: SqlStore, record: Record, now: datetime) -> str:
-    flow = _flow_of(record)
+    flow = compile_kept(record.call.flow_source, record.call.flow) if record.call else None
     zone: tzinfo = ZoneInfo(flow.office.timezone) if flow else UTC
     journal = await store.verify(record.call_id)
     accesses = await store.verify_accesses(record.call.flow if record.call else "")
     verdicts = [f"Journal: {verdict_words(journal)}", f"Who looked, in the whole office: {verdict_words(accesses)}"]
     return page(record, flow, verdicts, whole=not (journal.broken or accesses.broken), zone=zone, made=now)
-
-
-def _flow_of(record: Record) -> Flow | None:
-    """The flow as it was in that call; None when the text kept with it cannot be read alone."""
-    if record.call is None or not record.call.flow_source:
-        return None
-    try:
-        return compile_flow(record.call.flow_source, record.call.flow)
-    except FlowInvalid:
-        return None
 
 
 async def _note_export(
@@ -249,14 +246,9 @@ async def _note_export(
     digest = digest_of(text.encode("utf-8", "replace"))
     for record in records:
         flow = record.call.flow if record.call else ""
-        await _note(store, "exported", flow, record.call_id, f"{form}, sha256 {digest}")
+        await note(store, "exported", flow, f"{form}, sha256 {digest}", call_id=record.call_id)
     for trail in trails:
-        await _note(store, "exported", trail.flow, "", f"trail of accesses, {form}, sha256 {digest}")
-
-
-async def _note(store: SqlStore, what: str, flow: str, call_id: str, detail: str) -> None:
-    at = datetime.now(UTC).isoformat()
-    await store.note_access(Access(flow, at, WHO, what, call_id, detail=detail))
+        await note(store, "exported", trail.flow, f"trail of accesses, {form}, sha256 {digest}")
 
 
 async def _flow_of_call(store: SqlStore, call_id: str) -> str:
@@ -271,12 +263,3 @@ def _day(since: str | None) -> str:
         return datetime.fromisoformat(since).isoformat()
     except ValueError:
         cannot(f"cannot read --since {since!r}: write a date such as 2026-11-01")
-
-
-def _write_private(path: Path, text: str) -> None:
-    """For its owner alone: it holds what callers said."""
-    try:
-        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
-            file.write(text.encode("utf-8", "replace"))
-    except OSError as mistake:
-        cannot(f"cannot write {path}: {mistake.strerror}")

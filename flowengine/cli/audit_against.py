@@ -8,13 +8,11 @@ file that was edited shows too, the readable record of a call included.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Sequence
-from typing import Any
 
-from flowengine.cli.audit_file import BadExport, Checked, items_of
-from flowengine.runtime.ports import Verdict
+from flowengine.cli.audit_file import Chain, Checked, chains_of
+from flowengine.runtime.rows import Verdict
 from flowengine.store import SqlStore
-from flowengine.store.chain import Head, Line, accesses_of, check, journal_of
+from flowengine.store.chain import Head, accesses_of, check, journal_of
 
 UNKNOWN_FILE = (
     "no export of this digest was made from this database: the file was altered, or the database is an older copy"
@@ -33,12 +31,7 @@ async def compare(store: SqlStore, text: str) -> list[Checked]:
     file = Checked("file", "", await _file(store, digest_of(text.encode("utf-8", "surrogateescape"))))
     if text.lstrip().startswith("<"):
         return [file]
-    items = items_of(text)
-    try:
-        heads = list(_heads(items))
-        return [file, *[await _chain(store, of, name, ends) for of, name, ends in heads]]
-    except (LookupError, TypeError, AttributeError) as mistake:
-        raise BadExport(f"the file is not as an export is: {type(mistake).__name__}") from None
+    return [file, *[await _chain(store, chain) for chain in chains_of(text)]]
 
 
 async def _file(store: SqlStore, digest: str) -> Verdict:
@@ -49,21 +42,13 @@ async def _file(store: SqlStore, digest: str) -> Verdict:
     return Verdict(0, 1, 0, UNKNOWN_FILE)
 
 
-async def _chain(store: SqlStore, of: str, name: str, ends: Sequence[Head]) -> Checked:
-    if of == "call":
-        record = await store.record(name)
+async def _chain(store: SqlStore, kept: Chain) -> Checked:
+    """Every line of the chain in the export is a place where the chain is known to have been."""
+    known = [Head(line.sequence, line.hash) for line in kept.lines]
+    if kept.of == "call":
+        record = await store.record(kept.name)
         if record is None:
-            return Checked(of, name, Verdict(0, 1, 0, GONE))
-        return Checked(of, name, check(journal_of(name), record.journal.lines, ends))
-    lines: list[Line] = [looked.line for looked in (await store.trail(name)).accesses]
-    return Checked(of, name, check(accesses_of(name), lines, ends))
-
-
-def _heads(items: Sequence[dict[str, Any]]) -> Iterator[tuple[str, str, list[Head]]]:
-    """Every line of each chain is a place where it is known to have been."""
-    for call in (item for item in items if item["type"] == "call"):
-        lines = [item for item in items if item["type"] == "line" and item["call_id"] == call["call_id"]]
-        yield "call", call["call_id"], [Head(line["sequence"], line["hash"]) for line in lines]
-    for flow in dict.fromkeys(item["flow"] for item in items if item["type"] in ("trail", "access")):
-        lines = [item for item in items if item["type"] == "access" and item["flow"] == flow]
-        yield "accesses", flow, [Head(line["sequence"], line["hash"]) for line in lines]
+            return Checked(kept.of, kept.name, Verdict(0, 1, 0, GONE))
+        return Checked(kept.of, kept.name, check(journal_of(kept.name), record.journal.lines, known))
+    lines = [looked.line for looked in (await store.trail(kept.name)).accesses]
+    return Checked(kept.of, kept.name, check(accesses_of(kept.name), lines, known))

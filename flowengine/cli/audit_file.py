@@ -9,11 +9,14 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from typing import Any
 
-from flowengine.runtime.ports import Verdict
+import msgspec
+
+from flowengine.runtime.rows import Verdict
 from flowengine.store.accesses import Looked
 from flowengine.store.chain import Head, Line, Stone, accesses_of, check, check_journal, misfit
 from flowengine.store.records import Record, Trail
@@ -83,48 +86,76 @@ def _access(one: Looked) -> dict[str, object]:
 # ---- checking --------------------------------------------------------------------------------------------------------
 
 
+@dataclass(frozen=True, slots=True)
+class Chain:
+    """The lines of one chain in an export. `ends` is where the file says it ended; of accesses without it, which are a
+    part of their trail only, `before` has the hash before each."""
+
+    of: str
+    name: str
+    lines: Sequence[Line]
+    ends: Sequence[Head] = ()
+    stone: Stone | None = None
+    before: Sequence[str] = ()
+
+
 def check_file(text: str) -> list[Checked]:
     """Every chain of an export. Raises `BadExport` when it is none, or not as it was made."""
-    items = items_of(text)
-    calls = [item for item in items if item["type"] == "call"]
-    flows = dict.fromkeys(item["flow"] for item in items if item["type"] in ("trail", "access"))
+    return [Checked(chain.of, chain.name, _check(chain)) for chain in chains_of(text)]
+
+
+def _check(chain: Chain) -> Verdict:
+    if chain.of == "call":
+        return check_journal(chain.name, chain.lines, chain.ends, chain.stone)
+    if chain.ends:
+        return check(accesses_of(chain.name), chain.lines, chain.ends)
+    for before, line in zip(chain.before, chain.lines, strict=True):
+        if why := misfit(Head(line.sequence - 1, before), line):
+            return Verdict(len(chain.lines), line.sequence, 0, why)
+    return Verdict(len(chain.lines), 0, sum(line.emptied for line in chain.lines))
+
+
+def chains_of(text: str) -> list[Chain]:
+    """The chains of an export: of each call, then the accesses of each flow. Raises `BadExport` when it is none, or not
+    as it was made."""
+    items = _items_of(text)
+    lines: dict[tuple[str, str], list[dict[str, Any]]] = defaultdict(list)
     try:
-        checked = [_check_call(call, items) for call in calls]
-        return [*checked, *(_check_accesses(flow, items) for flow in flows)]
-    except (LookupError, TypeError, AttributeError) as mistake:
+        for item in items:
+            if item["type"] in _CHAINED:
+                lines[_CHAINED[item["type"]](item)].append(item)
+        trails = {item["flow"]: item for item in items if item["type"] == "trail"}
+        flows = dict.fromkeys(item["flow"] for item in items if item["type"] in ("trail", "access"))
+        calls = [_call_chain(item, lines["call", item["call_id"]]) for item in items if item["type"] == "call"]
+        return [*calls, *(_access_chain(flow, trails.get(flow), lines["accesses", flow]) for flow in flows)]
+    except (LookupError, TypeError, AttributeError, msgspec.ValidationError) as mistake:
         raise BadExport(f"the file is not as an export is: {type(mistake).__name__}") from None
 
 
-def _check_call(call: dict[str, Any], items: Sequence[dict[str, Any]]) -> Checked:
-    call_id, end, stone = call["call_id"], call["ended"], call["emptied"]
-    lines = [_line(item) for item in items if item["type"] == "line" and item["call_id"] == call_id]
-    verdict = check_journal(
-        call_id,
-        lines,
-        [Head(end["lines"], end["head"])] if end else [],
-        Stone(stone["at"], stone["digest"]) if stone else None,
-    )
-    return Checked("call", call_id, verdict)
+_CHAINED: Mapping[str, Callable[[dict[str, Any]], tuple[str, str]]] = {
+    "line": lambda item: ("call", item["call_id"]),
+    "access": lambda item: ("accesses", item["flow"]),
+}
 
 
-def _check_accesses(flow: str, items: Sequence[dict[str, Any]]) -> Checked:
-    """The whole trail when the file has it; else each line by itself."""
-    accesses = [item for item in items if item["type"] == "access" and item["flow"] == flow]
-    trail = next((item for item in items if item["type"] == "trail" and item["flow"] == flow), None)
-    lines = [_line(item) for item in accesses]
+def _call_chain(call: dict[str, Any], items: Sequence[dict[str, Any]]) -> Chain:
+    ends = [] if call["ended"] is None else [_end(call["ended"])]
+    stone = msgspec.convert(call["emptied"], Stone | None)
+    return Chain("call", call["call_id"], msgspec.convert(items, list[Line]), ends, stone)
+
+
+def _access_chain(flow: str, trail: dict[str, Any] | None, items: Sequence[dict[str, Any]]) -> Chain:
+    lines = msgspec.convert(items, list[Line])
     if trail is not None:
-        return Checked("accesses", flow, check(accesses_of(flow), lines, [Head(trail["lines"], trail["head"])]))
-    for item, line in zip(accesses, lines, strict=True):
-        if why := misfit(Head(line.sequence - 1, item["before"]), line):
-            return Checked("accesses", flow, Verdict(len(lines), line.sequence, 0, why))
-    return Checked("accesses", flow, Verdict(len(lines), 0, sum(line.emptied for line in lines)))
+        return Chain("accesses", flow, lines, [_end(trail)])
+    return Chain("accesses", flow, lines, before=[msgspec.convert(item["before"], str) for item in items])
 
 
-def _line(item: dict[str, Any]) -> Line:
-    return Line(**{name: item[name] for name in _LINE})
+def _end(item: dict[str, Any]) -> Head:
+    return msgspec.convert({"sequence": item["lines"], "hash": item["head"]}, Head)
 
 
-def items_of(text: str) -> list[dict[str, Any]]:
+def _items_of(text: str) -> list[dict[str, Any]]:
     """The lines of an export. Raises `BadExport` when it is none, or not as it was made."""
     raw = text.removesuffix("\n").split("\n")  # not `splitlines`: a caller's words may hold other kinds of line ends
     try:
@@ -140,6 +171,3 @@ def items_of(text: str) -> list[dict[str, Any]]:
     if not whole or last["sha256"] != digest:
         raise BadExport("the file was altered or shortened after it was made")
     return items
-
-
-_LINE = tuple(each.name for each in fields(Line))

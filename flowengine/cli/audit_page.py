@@ -10,12 +10,15 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta, tzinfo
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 from flowengine.cli.audit_story import EMPTIED, Moment, Teller
 from flowengine.flow.model import Flow
+from flowengine.flow.phrasing import times
 from flowengine.resources import template_dir
+from flowengine.runtime.rows import Parcel
 from flowengine.store import register
 from flowengine.store.records import Record
 
@@ -69,8 +72,7 @@ def _view(record: Record, flow: Flow | None, clock: _Clock) -> dict[str, object]
         "moments": moments,
         "cards": [_card(card, clock) for card in record.cards],
         "work": [_work(item, clock) for item in record.work],
-        "parcels": [{**_plain(parcel, "event channel address tries state error"), "made": clock.words(parcel.made)}
-                    for parcel in record.parcels],
+        "parcels": [_parcel(parcel, clock) for parcel in record.parcels],
         "looked": [{**_plain(one.access, "who what detail"), "at": clock.words(one.access.at)}
                    for one in record.accesses if one.access.what not in register.KINDS],
         "wrap_ups": [{**_plain(wrap, "by handoff"), "at": clock.words(wrap.at), "resolved": _yes(wrap.resolved),
@@ -112,7 +114,8 @@ def _time(iso: object) -> datetime | None:
 
 
 def _card(card: Mapping[str, Any], clock: _Clock) -> dict[str, object]:
-    fields = card.get("fields")
+    fields = [_plain(field, "label value") for field in _list(card.get("fields"))]
+    people = [_plain(person, "person outcome why") for person in _list(card.get("people"))]
     return {
         "headline": card.get("headline") or EMPTY,
         "summary": card.get("summary", ""),
@@ -121,8 +124,9 @@ def _card(card: Mapping[str, Any], clock: _Clock) -> dict[str, object]:
         "matched": card.get("matched", ""),
         "status": card.get("status_text", ""),
         "decided": clock.words(str(card.get("decided_at", ""))),
-        "fields": [_plain(field, "label value") for field in fields] if isinstance(fields, list) else [],
-        "people": [_plain(person, "person outcome why") for person in _list(card.get("people"))],
+        "fields": [{"label": each["label"], "value": each["value"] or EMPTY} for each in fields],
+        "people": people,
+        "received": " and ".join(str(each["person"]) for each in people if each["outcome"] == "accepted") or "nobody",
     }
 
 
@@ -131,6 +135,22 @@ def _work(item: Mapping[str, Any], clock: _Clock) -> dict[str, object]:
     done = f"done {clock.words(str(item['done_at']))} by {item['done_by']}" if item["done_at"] else "to do"
     about = "; ".join(f"{name.replace('_', ' ')}: {value or EMPTY}" for name, value in fields.items())
     return {"kind": str(item["kind"]).replace("_", " "), "for": item["department"], "about": about, "done": done}
+
+
+def _parcel(parcel: Parcel, clock: _Clock) -> dict[str, object]:
+    tries = "not tried" if not parcel.tries else f"tried {times(parcel.tries)}"
+    became = f"{_BECAME[parcel.state]}, {tries}{': ' if parcel.error else ''}{parcel.error}"
+    to = _host(parcel.address) if parcel.channel == "webhook" else parcel.address
+    made = clock.words(parcel.made)
+    return {"event": parcel.event, "to": f"{parcel.channel} {to}", "became": f"{became} (made {made})"}
+
+
+def _host(address: str) -> str:
+    """The rest of a web address may hold a secret, which is not printed."""
+    try:
+        return urlsplit(address).hostname or EMPTY
+    except ValueError:
+        return EMPTY
 
 
 def _plain(thing: object, names: str) -> dict[str, object]:
@@ -148,3 +168,4 @@ def _yes(said: bool | None) -> str:
 
 
 EMPTY = "not kept any more"
+_BECAME = {"waiting": "waiting", "sent": "taken", "arrived": "arrived", "dead": "given up"}

@@ -10,6 +10,12 @@ from flowengine.flow.model import Flow
 
 EMPTIED = "emptied"  # marks the body of a line whose words are gone
 GONE = "(words not kept any more)"
+_TOOLS = {
+    "transfer_to_human": "asks for a hand-over",
+    "note_answer": "notes an answer",
+    "note_mood": "notes the caller's mood",
+    "note_unsolved": "notes that it did not help",
+}
 _SAID = {"CallerSaid": "caller", "AgentSaid": "receptionist", "StaffSaid": "staff", "LinePlayed": "receptionist"}
 
 
@@ -28,6 +34,7 @@ class Teller:
         self._receptionist = flow.receptionist.name if flow else "receptionist"
         self._legs: dict[str, str] = {}
         self._shown: set[object] = set()  # cards, which are shown again with every change
+        self._gone = False  # the caller: the carrier may tell of it twice
 
     def tell(self, kind: str, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         """What one line adds; most add nothing."""
@@ -49,11 +56,13 @@ class Teller:
         leg = self._legs.get(str(body.get("leg", "")), "a phone")
         match kind:
             case "CallArrived":
-                yield "call", f"{body.get('caller') or 'a withheld number'} calls {body.get('dialled', '')}"
+                nobody = "a number not kept any more" if body.get(EMPTIED) else "a withheld number"
+                yield "call", f"{body.get('caller') or nobody} calls {body.get('dialled', '')}"
             case "KeyPressed":
                 yield "caller", f"presses {body.get('key') or 'a key'}"
             case "ToolCalled":
-                yield self._receptionist, f"uses {body.get('name', '')}"
+                name = str(body.get("name", ""))
+                yield self._receptionist, _TOOLS.get(name, f"uses {name.replace('_', ' ')}")
             case "LegAnswered":
                 yield leg, "picks up"
             case "StaffPressed":
@@ -63,6 +72,9 @@ class Teller:
             case "StaffDecided":
                 how = "takes the call on the page" if body.get("accepts") else "declines on the page"
                 yield str(body.get("person", "")), f"{how} (signed in: {body.get('by') or 'by link'})"
+            case "CallerHungUp" if not self._gone:
+                self._gone = True
+                yield "caller", "is off the line"
             case "LegEnded":
                 yield leg, f"phone leg over: {str(body.get('outcome', '')).replace('_', ' ')}"
             case "JoinedRoom":
@@ -90,6 +102,8 @@ class Teller:
                 address = str(command.get("address", ""))
                 name = self._legs[str(command.get("leg", ""))] = self._names.get(address, address)
                 yield "ring", f"{name} is rung at {address}"
+            case "MoveCaller" if address := str((command.get("document") or {}).get("address", "")):
+                yield "passed on", f"the caller, to {self._names.get(address, 'somebody')} at {address}"
             case "Deliver":
                 yield "passed on", f"{command.get('event', '')} by {command.get('channel', '')}"
             case "AddWork":
@@ -114,8 +128,11 @@ def _noted(kind: str, body: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
             yield "recording", "begins"
         case "RecordingEnded":
             yield "recording", f"is over, {body.get('seconds', 0):.0f} s"
-        case "CallerHungUp":
-            yield "caller", "hangs up"
+        case "ReferAnswered":
+            yield "passed on", "the call is theirs now" if body.get("accepted") else "they did not take the call"
+        case "DialEnded":
+            spoke = "the two have spoken" if body.get("bridged") else str(body.get("outcome", "")).replace("_", " ")
+            yield "passed on", f"that call is over: {spoke}"
         case "EngineRestarted":
             yield "engine", "took the call up again after a restart"
         case "EngineFailed":

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import ipaddress
 import re
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import urlsplit
@@ -14,7 +14,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from flowengine.desk.mail import Mail
 from flowengine.desk.webhooks import webhook_secrets
-from flowengine.flow.model import Delivery, Flow
+from flowengine.flow.model import Flow
+from flowengine.flow.needs import posts, private_fields, sends_mail
 from flowengine.flow.read import assigned
 from flowengine.runtime.addresses import is_public
 from flowengine.runtime.clock import LoopClock
@@ -72,6 +73,9 @@ _KEYS: tuple[tuple[str, str, str], ...] = (
 )
 
 
+_WEBHOOK_KEY = "make one with  flowengine key webhook  and give it to the receivers"
+
+
 async def keys(patient: Patient) -> AsyncIterator[Finding]:
     """Whether the keys are there and look like keys; whether they open anything is asked of those who gave them."""
     for name, shape, help in _KEYS:
@@ -97,7 +101,11 @@ async def secret_key(patient: Patient) -> AsyncIterator[Finding]:
     try:
         webhook_secrets(patient.settings)
     except SettingsError as mistake:
-        yield problem("secret key", str(mistake), "make one with  flowengine key webhook")
+        yield problem("secret key", str(mistake), _WEBHOOK_KEY)
+    posting = [flow.office.name for flow in patient.flows if posts(flow)]
+    if posting and not patient.settings.webhook_secrets:
+        said = f"{', '.join(posting)} posts to other systems, which cannot know our signature: "
+        yield Finding("secret key", "reminder", f"{said}FLOWENGINE_WEBHOOK_SECRETS is not set", _WEBHOOK_KEY)
 
 
 async def encryption(patient: Patient) -> AsyncIterator[Finding]:
@@ -107,7 +115,7 @@ async def encryption(patient: Patient) -> AsyncIterator[Finding]:
     except ValueError as mistake:
         yield problem("encryption", str(mistake), "make one with  flowengine key encryption")
         return
-    private = [flow.office.name for flow in patient.flows if any(f.private for f in flow.receptionist.find_out)]
+    private = [flow.office.name for flow in patient.flows if private_fields(flow)]
     if locked:
         yield ok("encryption", "what callers say is encrypted at rest")
     elif private:
@@ -182,7 +190,7 @@ async def music(patient: Patient) -> AsyncIterator[Finding]:
 
 async def mail(patient: Patient) -> AsyncIterator[Finding]:
     """Whether the mail server lets us in, where a flow sends e-mail."""
-    using = [flow.office.name for flow in patient.flows if any(d.kind == "email" for d in deliveries(flow))]
+    using = [flow.office.name for flow in patient.flows if sends_mail(flow)]
     settings = patient.settings
     if not using:
         return
@@ -195,11 +203,6 @@ async def mail(patient: Patient) -> AsyncIterator[Finding]:
         yield problem("e-mail", f"{', '.join(using)} sends e-mail: {trouble}", help)
     else:
         yield ok("e-mail", "the mail server lets us in")
-
-
-def deliveries(flow: Flow) -> Iterable[Delivery]:
-    """Every place a flow sends something to."""
-    return (*flow.take_message.send_to, *flow.callback.send_to, *flow.voicemail.send_to, *flow.card.show_on)
 
 
 # ---- the database ----------------------------------------------------------------------------------------------------

@@ -14,7 +14,9 @@ import aiohttp
 
 from flowengine.agents.probe import agent_opens
 from flowengine.app import build
-from flowengine.carriers.twilio.account import Account, NoAccount, OwnNumber, account, own_number, signature
+from flowengine.carriers.twilio import knocks
+from flowengine.carriers.twilio.account import Account, NoAccount, OwnNumber, account, own_number
+from flowengine.carriers.twilio.links import STATUS, VOICE
 from flowengine.cli.checkup import Check, Finding, Patient, mail, music, ok, problem
 from flowengine.flow.model import Flow
 from flowengine.runtime.clock import LoopClock
@@ -24,7 +26,6 @@ from flowengine.transcription.probe import transcript_begins
 
 SECONDS = 10.0  # one question may take
 MOST_SKEW = 30.0  # seconds our clock may be wrong: links and signatures allow for 60 at most
-VOICE = "/twilio/voice"
 
 # What the AssemblyAI services say when they do not open, in a word.
 _WHY = {
@@ -107,6 +108,10 @@ def _number(settings: Settings, number: str, found: OwnNumber | None) -> Finding
         where = urlsplit(found.voice_url).hostname or "nowhere"
         said = f"{number}: a call leads to {where} by {found.method}, not to us"
         return problem("numbers", said, f'set "A call comes in" to Webhook, {wanted}, HTTP POST')
+    told = settings.public_url + STATUS
+    if found.status_url != told:
+        said = f"{number}: nobody tells us when a caller has hung up"
+        return problem("numbers", said, f'set "Call status changes" to {told}')
     return ok("numbers", f"{number} leads to us")
 
 
@@ -148,8 +153,7 @@ async def signed(patient: Patient) -> AsyncIterator[Finding]:
     if not (settings.public_url and settings.twilio_auth_token):
         yield Finding("signature", "not checked", "it needs FLOWENGINE_PUBLIC_URL and TWILIO_AUTH_TOKEN")
         return
-    form = {"CallSid": "CA" + "0" * 32, "From": "+13125550199", "To": "+13125550100", "Direction": "inbound"}
-    right = signature(settings.twilio_auth_token, settings.public_url + VOICE, form)
+    knock = knocks.new_call(settings)
     with tempfile.TemporaryDirectory(prefix="flowengine-") as folder:
         apart = replace(settings, database_url=f"sqlite:///{folder}/doctor.db", spool="")
         try:
@@ -158,21 +162,21 @@ async def signed(patient: Patient) -> AsyncIterator[Finding]:
             yield Finding("signature", "not checked", f"the engine does not start: {mistake}")
             return
         async with engine.app.router.lifespan_context(engine.app):
-            let_in = await _announced(engine.app, form, right)
-            refused = await _announced(engine.app, form, right[::-1])
-    if (let_in, refused) == (200, 403):
+            let_in = await _announced(engine.app, knock, knock.signed)
+            refused = await _announced(engine.app, knock, knock.forged)
+    if (let_in, refused) == (knock.let_in, 403):
         yield ok("signature", "a signed call is let in, a wrongly signed one is not")
     else:
         said = f"a signed call is answered {let_in}, a wrongly signed one {refused}"
         yield problem("signature", said, "this is a fault of flowengine; please report it")
 
 
-async def _announced(app: Any, form: Mapping[str, str], signature: str) -> int:
+async def _announced(app: Any, knock: knocks.Knock, proof: Mapping[str, str]) -> int:
     """The status of the answer to one request, asked without a network."""
-    body = urlencode(form).encode()
-    given = {"x-twilio-signature": signature, "content-type": "application/x-www-form-urlencoded"}
-    headers = [(name.encode(), value.encode()) for name, value in given.items()]
-    scope = {"type": "http", "method": "POST", "path": VOICE, "raw_path": VOICE.encode(), "query_string": b""}
+    body = urlencode(knock.form).encode()
+    given = {**proof, "Content-Type": "application/x-www-form-urlencoded"}
+    headers = [(name.lower().encode(), value.encode()) for name, value in given.items()]
+    scope = {"type": "http", "method": "POST", "path": knock.path, "raw_path": knock.path.encode(), "query_string": b""}
     scope |= {"headers": headers, "http_version": "1.1", "scheme": "https", "server": ("127.0.0.1", 443)}
     answered: list[int] = []
 
@@ -221,15 +225,12 @@ async def _healthy(session: aiohttp.ClientSession, settings: Settings) -> Findin
 
 async def _guarded(session: aiohttp.ClientSession, settings: Settings) -> Finding:
     """News of a call nobody knows changes nothing; it only tells whether our signature counts there."""
-    address = f"{settings.public_url}/twilio/status"
-    form = {"CallSid": "CA" + "0" * 32, "CallStatus": "completed"}
-    statuses = []
-    for name in (signature(settings.twilio_auth_token, address, form), "wrong"):
-        async with session.post(
-            address, data=form, headers={"X-Twilio-Signature": name}, allow_redirects=False
-        ) as answer:
+    knock, statuses = knocks.old_news(settings), list[int]()
+    address = settings.public_url + knock.path
+    for proof in (knock.signed, knock.forged):
+        async with session.post(address, data=knock.form, headers=proof, allow_redirects=False) as answer:
             statuses.append(answer.status)
-    if statuses == [204, 403]:
+    if statuses == [knock.let_in, 403]:
         return ok("public address", "Twilio's signature counts there, and nothing else does")
     said = f"there a signed request is answered {statuses[0]}, a wrongly signed one {statuses[1]}"
     help = "the server there needs the same TWILIO_AUTH_TOKEN and FLOWENGINE_PUBLIC_URL; a proxy may alter the path"

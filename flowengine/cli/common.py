@@ -29,6 +29,14 @@ TALKATIVE = (
 )  # fmt: skip
 
 
+flows_option = click.option(
+    "--flows",
+    "where",
+    metavar="FILE|FOLDER",
+    help="A flow file, or a folder of them (default: FLOWENGINE_FLOWS, else flows).",
+)
+
+
 def cannot(why: str) -> NoReturn:
     """Say why the job cannot be done, and exit 2."""
     click.echo(why, err=True)
@@ -44,6 +52,15 @@ def text_of(file: str) -> str:
     return raw.decode("utf-8", errors="surrogateescape")
 
 
+def write_out(path: Path, text: str, *, mode: int = 0o666) -> None:
+    """Write a result to a file, which has these permissions if it is new; exits 2 when it cannot be written."""
+    try:
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "wb") as file:
+            file.write(text.encode("utf-8", "replace"))
+    except OSError as mistake:
+        cannot(f"cannot write {path}: {mistake.strerror}")
+
+
 def beside(file: str) -> Callable[[str], str]:
     """Reads the files a flow names, relative to the flow's own folder."""
     return lambda name: (Path(file).parent / name).read_text("utf-8")
@@ -55,19 +72,26 @@ def bytes_beside(file: str) -> Callable[[str], bytes]:
 
 
 def compiled_with_text(file: str) -> tuple[Flow, str]:
-    """The flow in a file and its text; one that has errors is printed, and the program exits 2."""
+    """The flow in a file and its text; exits 2 with every finding when it has errors."""
     text = text_of(file)
     try:
         return compile_flow(text, file, load=beside(file)), text
     except FlowInvalid as invalid:
-        for diagnostic in invalid.diagnostics:
-            click.echo(render_full(diagnostic, text.splitlines()), err=True)
-        cannot(f"{file} is not a valid flow")
+        cannot_use(invalid, text, f"{file} is not a valid flow")
+
+
+def cannot_use(invalid: FlowInvalid, text: str, why: str) -> NoReturn:
+    """Print what is wrong with a flow file of this text, say why that stops the job, and exit 2."""
+    for diagnostic in invalid.diagnostics:
+        click.echo(render_full(diagnostic, text.splitlines()), err=True)
+    cannot(why)
 
 
 def flow_files() -> list[str]:
     """The flow files that count when a command names none: those of `FLOWENGINE_FLOWS`, else of `flows/`."""
     where = Path(settings_of_environment().flows)
+    if not where.exists():
+        cannot(f"there is no {str(where)!r} here: name a flow file, or say with FLOWENGINE_FLOWS where the flows are")
     files = [str(file) for file in flowbook.flow_files(where)]
     if not files:
         cannot(f"there is no flow file in {where}; name one")
@@ -79,7 +103,7 @@ def moment_of(flow: Flow, at: str) -> datetime:
     try:
         return moment(flow, at)
     except Unreadable as mistake:
-        cannot(f"cannot read the moment {at!r}: {mistake}")
+        cannot(f"cannot read --at: {mistake}; {mistake.help}")
 
 
 def settings_of_environment() -> Settings:

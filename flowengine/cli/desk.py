@@ -12,23 +12,22 @@ import click
 
 from flowengine.bus.memory import MemoryBus
 from flowengine.cli.common import cannot, compiled_with_text, flow_files, settings_of_environment
-from flowengine.cli.stored import with_store
+from flowengine.cli.stored import WHO, note, with_store
 from flowengine.desk import keys
 from flowengine.desk.access import Access, Role
 from flowengine.desk.links import revocation
 from flowengine.flow.model import Flow
-from flowengine.runtime import ports
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import SUFFIXES
-from flowengine.runtime.ports import DeskKey, Store
+from flowengine.runtime.ports import Store
+from flowengine.runtime.rows import DeskKey
 
 REVOKED_FOR = timedelta(days=365)  # longer than any link holds
-BY = "command line"
 EVERY_LINE = 2**31 - 1  # of the trail: a link holds for weeks
 ROLES: dict[bool, Role] = {False: "staff", True: "manager"}
 
 
-@click.group()
+@click.group(short_help="Let people in to an office's desk.")
 def desk() -> None:
     """Who may sign in to an office's desk, and links into it."""
 
@@ -52,9 +51,7 @@ def add(flow: str, name: str, departments: str, manager: bool) -> None:
         key = DeskKey(secrets.token_hex(4), office.key, name, role, chosen, secret, made)
         await store.save_desk_key(key)
         may = f"{role}, {', '.join(chosen) or 'all departments'}"
-        await store.note_access(
-            ports.Access(office.key, made, BY, "key made", detail=f"key {key.id} for {name}: {may}")
-        )
+        await note(store, "key made", office.key, f"key {key.id} for {name}: {may}")
         return key
 
     key = with_store(settings, save, new=True)
@@ -71,7 +68,7 @@ def list_(flow: str | None) -> None:
     async def read(store: Store) -> Sequence[DeskKey]:
         return await store.desk_keys(_office(flow).key if flow else None)
 
-    for key in with_store(settings_of_environment(), read, new=True):
+    for key in with_store(settings_of_environment(), read):
         state = "revoked" if key.revoked else key.role
         click.echo("  ".join((key.id, key.flow, state, ",".join(key.departments) or "all", key.made[:10], key.name)))
 
@@ -87,14 +84,14 @@ def revoke(id_: str) -> None:
         links = [access for access in trail if access.detail.startswith(f"link {id_},")]
         for key in keys:
             await store.revoke_desk_key(id_)
-            await store.note_access(ports.Access(key.flow, _now().isoformat(), BY, "key revoked", detail=f"key {id_}"))
+            await note(store, "key revoked", key.flow, f"key {id_}")
         for made in links:
             await store.revoke(revocation(id_), (_now() + REVOKED_FOR).isoformat())
-            revoked = replace(made, at=_now().isoformat(), who=BY, what="link revoked", detail=f"link {id_}")
+            revoked = replace(made, at=_now().isoformat(), who=WHO, what="link revoked", detail=f"link {id_}")
             await store.note_access(revoked)
         return bool(keys or links)
 
-    if not with_store(settings_of_environment(), take_back, new=True):
+    if not with_store(settings_of_environment(), take_back):
         cannot(f"nothing has the id {id_!r}; see flowengine desk list, and for links flowengine audit export")
     click.echo("revoked", err=True)
 
@@ -114,9 +111,9 @@ def link(where: str, hours: float) -> None:
         access = Access(settings.secret_key, LoopClock(), MemoryBus(), settings.desk_url, store)
         card = await store.card(where)
         if card is not None:
-            made = access.handoff_link(where, str(card["flow"]), hours * 3600, by=BY)
+            made = access.handoff_link(where, str(card["flow"]), hours * 3600, by=WHO)
         else:
-            made = access.office_link(_office(where).key, hours * 3600, by=BY)
+            made = access.office_link(_office(where).key, hours * 3600, by=WHO)
         await access.close()
         return made
 

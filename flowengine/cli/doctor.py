@@ -12,7 +12,7 @@ import click
 
 from flowengine.cli.checkup import LOCAL, REMINDERS, Check, Finding, Patient
 from flowengine.cli.checkup_world import WORLD, signed
-from flowengine.cli.common import settings_of_environment
+from flowengine.cli.common import flows_option, settings_of_environment
 from flowengine.cli.stored import log_beside_results
 from flowengine.flow.diagnostics import FlowInvalid
 from flowengine.flow.model import Flow
@@ -24,12 +24,12 @@ CHECK_SECONDS = 60.0  # one check, whatever it waits for
 _COLOURS = {"ok": "green", "problem": "red", "not checked": "yellow", "reminder": "cyan"}
 
 
-@click.command(short_help="Look whether everything is ready for calls.")
-@click.option("--flows", "where", help="A flow file, or a folder of them (default: FLOWENGINE_FLOWS, else flows).")
+@click.command(short_help="Check that everything is ready for real calls.")
+@flows_option
 @click.option("--offline", is_flag=True, help="Ask nobody: look at this machine only.")
-@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
 def doctor(where: str | None, offline: bool, as_json: bool) -> None:
-    """Look whether everything is ready for calls: keys, addresses, numbers, phones, music, database."""
+    """Check that everything is ready for real calls: keys, addresses, numbers, phones, music, database."""
     settings = settings_of_environment()
     with log_beside_results():
         findings = asyncio.run(examine(settings, os.environ, where or settings.flows, offline=offline))
@@ -79,7 +79,9 @@ def _together(texts: Mapping[str, str], environment: Mapping[str, str]) -> tuple
     except FlowInvalid as invalid:
         count = sum(each.severity == "error" for each in invalid.diagnostics)
         files = " ".join(texts)
-        return Finding("flows", "problem", f"{files} has {count} mistakes", f"see  flowengine validate {files}")
+        return Finding(
+            "flows", "problem", f"{files} has {count} mistake{'s' * (count != 1)}", f"see  flowengine validate {files}"
+        )
 
 
 async def _looked(check: Check, patient: Patient) -> list[Finding]:

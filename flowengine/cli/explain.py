@@ -14,10 +14,13 @@ from flowengine.runtime.flowbook import SUFFIXES
 WORDS = "words"
 
 
-@click.command(short_help="Tell an office, or a finding, in sentences.")
+@click.command(short_help="Tell a flow, or a finding, in sentences.")
 @click.argument("what", metavar="FLOW|CODE|words")
 def explain(what: str) -> None:
-    """Tell an office in sentences, as to a new colleague; or what a finding's code means; or the lists of words."""
+    """Tell a flow in sentences, as to a new colleague; or what the code of a finding means.
+
+    `words` lists the words the engine goes by.
+    """
     if what == "-" or Path(what).is_file() or what.endswith(SUFFIXES):
         from flowengine.flow.explain import explain as told
 

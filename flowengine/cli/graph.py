@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from flowengine.cli.common import cannot, compiled_with_text
+from flowengine.cli.common import compiled_with_text, write_out
 from flowengine.flow.drawing import svg
 from flowengine.flow.mermaid import mermaid
 
@@ -16,7 +16,7 @@ DRAWN = {"mermaid": mermaid, "svg": svg}
 @click.command(short_help="Draw what leads where.")
 @click.argument("flow")
 @click.option("--format", "form", type=click.Choice(list(DRAWN)), help="Default: mermaid, or svg for a file.svg.")
-@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write here, not to stdout.")
+@click.option("--output", "-o", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
 def graph(flow: str, form: str | None, output: Path | None) -> None:
     """Draw what leads where: rules, departments, and what happens when nobody answers."""
     compiled, _ = compiled_with_text(flow)
@@ -24,8 +24,5 @@ def graph(flow: str, form: str | None, output: Path | None) -> None:
     drawn = DRAWN[form or usual](compiled)
     if output is None:
         click.echo(drawn, nl=False)
-        return
-    try:
-        output.write_text(drawn, encoding="utf-8")
-    except OSError as mistake:
-        cannot(f"cannot write {output}: {mistake.strerror}")
+    else:
+        write_out(output, drawn)

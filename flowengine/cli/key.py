@@ -4,14 +4,12 @@ from __future__ import annotations
 
 import base64
 import secrets
-from datetime import UTC, datetime
 
 import click
 from cryptography.fernet import Fernet
 
 from flowengine.cli.common import cannot, settings_of_environment
-from flowengine.cli.stored import with_store
-from flowengine.runtime.ports import Access
+from flowengine.cli.stored import note, with_store
 from flowengine.store import SqlStore
 from flowengine.store.rotation import Rotated
 
@@ -22,7 +20,7 @@ MAKE = {
 }
 
 
-@click.command(short_help="Print a new key for the environment.")
+@click.command(short_help="Print a new key, or change to it.")
 @click.argument("kind", type=click.Choice([*MAKE, "rotate"]), default="encryption")
 def key(kind: str) -> None:
     """Print a new key: for FLOWENGINE_ENCRYPTION_KEY, a webhook's receivers, or FLOWENGINE_SECRET_KEY.
@@ -46,6 +44,5 @@ async def _rotate(store: SqlStore) -> Rotated:
     """It is noted in every trail, which gives it the seal of today's key, too."""
     rotated = await store.encrypt_anew()
     for flow in await store.flows():
-        said = f"{rotated.anew} texts encrypted with the first key"
-        await store.note_access(Access(flow, datetime.now(UTC).isoformat(), "command line", "key changed", detail=said))
+        await note(store, "key changed", flow, f"{rotated.anew} texts encrypted with the first key")
     return rotated

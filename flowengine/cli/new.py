@@ -14,6 +14,7 @@ import click
 
 from flowengine.cli.common import cannot
 from flowengine.flow import newcomer
+from flowengine.flow.build import VOICE
 from flowengine.flow.compiler import check_flow
 from flowengine.flow.diagnostics import render_full
 from flowengine.flow.editor import schema_for
@@ -32,14 +33,14 @@ _KINDS = ", ".join(newcomer.kinds())
 @click.argument("file", required=False, type=click.Path(dir_okay=False, path_type=Path))
 @click.option("--name", help="What the office is called.")
 @click.option("--kind", help=f"What it does: {_KINDS}.")
-@click.option("--timezone", help="Where its clock hangs, as Region/City.")
+@click.option("--timezone", help="Its time zone, as Region/City.")
 @click.option("--number", help="Its phone number, with the country code.")
 @click.option("--hours", help="When it is open: 'mon-thu 8am - 5pm, fri 8am - 12pm'.")
 @click.option("--person", "people", multiple=True, metavar="NAME=NUMBER", help="Somebody who can be rung; repeatable.")
 @click.option(
     "--receptionist", default=newcomer.RECEPTIONIST, show_default=True, help="What the receptionist is called."
 )
-@click.option("--voice", default=newcomer.VOICE, show_default=True, help="Which voice speaks.")
+@click.option("--voice", default=VOICE, show_default=True, help="Which voice speaks.")
 @click.option("--yes", is_flag=True, help="Ask nothing; what is missing takes its usual value.")
 @click.option("--force", is_flag=True, help="Write over a file that is there.")
 def new(

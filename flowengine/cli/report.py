@@ -13,20 +13,18 @@ import click
 from markupsafe import Markup
 
 from flowengine.call import figures_told as told
-from flowengine.call.metrics import Summary, summary
-from flowengine.cli.common import cannot, compiled_with_text, settings_of_environment
-from flowengine.cli.stored import with_store
-from flowengine.desk.figures import begins
+from flowengine.call.metrics import Summary, begins, summary
+from flowengine.cli.common import cannot, compiled_with_text, settings_of_environment, write_out
+from flowengine.cli.stored import note, with_store
 from flowengine.desk.figures_view import period_words, report_view
 from flowengine.desk.frame import templates
-from flowengine.flow.compiler import compile_flow
-from flowengine.flow.diagnostics import FlowInvalid
+from flowengine.flow.compiler import compile_kept
 from flowengine.flow.figures import FIGURES
 from flowengine.flow.model import Flow
 from flowengine.flow.read import Unreadable, duration
 from flowengine.resources import template_dir
 from flowengine.runtime.measuring import Alerts, measurer
-from flowengine.runtime.ports import Access, Store
+from flowengine.runtime.ports import Store
 from flowengine.settings import Settings
 
 USUAL = "30 days"
@@ -46,14 +44,18 @@ class _Report:
 
 
 @click.command(name="report", short_help="Figures about hand-overs.")
-@click.option("--flow", help="A flow's key or file. Without it: every flow of the store, one after the other.")
-@click.option("--since", default=USUAL, show_default=True, help="From when on: a date (2026-11-01) or 7d, 30 days.")
-@click.option("--json", "as_json", is_flag=True, help="A list with one object for each flow.")
+@click.option("--flow", metavar="KEY|FILE", help="This flow only (default: each one there are calls of).")
 @click.option(
-    "--html", "as_html", is_flag=True, help="A page with plots, complete in one file; needs --flow if several."
+    "--since",
+    default=USUAL,
+    show_default=True,
+    metavar="WHEN",
+    help="From when on: a date (2026-11-01) or 7d, 30 days.",
 )
-@click.option("-o", "output", type=click.Path(dir_okay=False, writable=True), help="Write to a file.")
-def report_command(flow: str | None, since: str, as_json: bool, as_html: bool, output: str | None) -> None:
+@click.option("--json", "as_json", is_flag=True, help="Print a JSON list, with one object for each flow.")
+@click.option("--html", "as_html", is_flag=True, help="A page with plots, complete in one file; of one flow.")
+@click.option("-o", "--output", type=click.Path(dir_okay=False, path_type=Path), help="Write to this file.")
+def report_command(flow: str | None, since: str, as_json: bool, as_html: bool, output: Path | None) -> None:
     """Figures about hand-overs: how many, how fast, how often for nothing. docs/figures.md defines them."""
     if as_json and as_html:
         cannot("choose --json or --html, not both")
@@ -63,17 +65,14 @@ def report_command(flow: str | None, since: str, as_json: bool, as_html: bool, o
     key = served.key if served else flow
     reports = with_store(settings, lambda store: _reports(store, settings, key, served, start, now))
     if not reports:
-        cannot(f"no calls of {key!r} in the store" if key else "no calls in the store")
+        cannot(f"no calls of {key!r} in the database" if key else "no calls in the database")
     if as_html and len(reports) > 1:
         cannot(f"--html shows one flow; choose --flow {', '.join(r.found.flow for r in reports)}")
     text = _json(reports) if as_json else _html(reports[0]) if as_html else "\n\n".join(map(_table, reports))
-    if not output:
+    if output is None:
         click.echo(text)
-        return
-    try:
-        Path(output).write_text(text + "\n", "utf-8")
-    except OSError as mistake:
-        cannot(f"cannot write {output}: {mistake.strerror}")
+    else:
+        write_out(output, f"{text}\n")
 
 
 def _start(since: str, now: datetime) -> datetime | int:
@@ -118,9 +117,8 @@ async def _reports(
     keys = [key] if key else sorted(each for each in await store.flows() if each)
     found = [await _report(store, settings, each, served, start, now) for each in keys]
     reports = [report for report in found if report is not None]
-    for flow, since in ((report.found.flow, report.found.since.isoformat()) for report in reports):
-        access = Access(flow, now.isoformat(), "command line", "report opened", detail=f"since {since}")
-        await store.note_access(access)
+    for report in reports:
+        await note(store, "report opened", report.found.flow, f"since {report.found.since.isoformat()}")
     return reports
 
 
@@ -130,7 +128,7 @@ async def _report(
     newest = next(iter(await store.calls(key, 1)), None)
     if newest is None:
         return None
-    flow = served or _flow_of(key, newest.flow_source)
+    flow = served or compile_kept(newest.flow_source, key)
     zone: tzinfo = ZoneInfo(flow.office.timezone) if flow else UTC
     since = begins(now, start, zone) if isinstance(start, int) else min(now, _aware(start, zone))
     measures = measurer(store, settings.secret_key)
@@ -141,13 +139,6 @@ async def _report(
 
 def _aware(day: datetime, zone: tzinfo) -> datetime:
     return day if day.tzinfo else day.replace(tzinfo=zone)
-
-
-def _flow_of(key: str, source: str) -> Flow | None:
-    try:
-        return compile_flow(source, key)
-    except FlowInvalid:
-        return None
 
 
 # ---- showing ---------------------------------------------------------------------------------------------------------

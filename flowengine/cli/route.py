@@ -17,7 +17,9 @@ OUTCOMES = ("accepts", "no answer", "busy", "declined", "voicemail", "fails")
 
 @click.command(short_help="Say who is rung when a caller says this.")
 @click.argument("flow")
-@click.option("--at", help="The moment, in the office's time: 'Fri 4:55pm' or 'Tue 10 Nov 2026 10:15am'.")
+@click.option(
+    "--at", metavar="WHEN", help="The moment, in the office's time: 'Fri 4:55pm' or 'Tue 10 Nov 2026 10:15am'."
+)
 @click.option("--says", help="What the caller says.")
 @click.option("--staff", multiple=True, metavar="NAME=OUTCOME", help=f"What a person does: {', '.join(OUTCOMES)}.")
 @click.option(
@@ -50,5 +52,6 @@ def _outcome(flow: Flow, text: str) -> tuple[str, str]:
         cannot(f"no person {name!r} in {flow.file}; there are: {', '.join(names)}")
     if outcome not in OUTCOMES:
         near = nearest(outcome, list(OUTCOMES))
-        cannot(f"{outcome!r} is nothing a person can do; {f'did you mean {near!r}' if near else ', '.join(OUTCOMES)}?")
+        meant = f"did you mean {near!r}?" if near else f"choose one of: {', '.join(OUTCOMES)}"
+        cannot(f"{outcome!r} is nothing a person can do; {meant}")
     return name, outcome

@@ -10,12 +10,14 @@ from pathlib import Path
 import click
 
 from flowengine.app import build
-from flowengine.cli.common import cannot, log_to_stderr, settings_of_environment
+from flowengine.cli.common import cannot, flows_option, log_to_stderr, settings_of_environment
 from flowengine.cli.stored import with_store
 from flowengine.flow.diagnostics import FlowInvalid, render_concise
 from flowengine.flow.model import Flow
+from flowengine.flow.needs import private_fields, sends_mail
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import Flowbook, FlowbookError, read_flows
+from flowengine.runtime.handles import ask_for_handles
 from flowengine.server import DrainingServer, configured
 from flowengine.settings import Settings
 
@@ -27,13 +29,15 @@ NEEDED = {
 }
 
 
-@click.command()
-@click.option("--flows", "where", help="A flow file, or a folder of them (default: FLOWENGINE_FLOWS, else flows).")
-@click.option("--host", default="0.0.0.0", show_default=True)  # a server listens
-@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True)
-@click.option("--workers", type=click.IntRange(1, 64), default=1, show_default=True)
+@click.command(short_help="Answer real calls.")
+@flows_option
+@click.option("--host", default="0.0.0.0", show_default=True, metavar="ADDRESS", help="The address to listen on.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="The port to listen on.")
+@click.option(
+    "--workers", type=click.IntRange(1, 64), default=1, show_default=True, help="Processes; this version runs one."
+)
 def serve(where: str | None, host: str, port: int, workers: int) -> None:
-    """Answer real calls."""
+    """Answer real calls. When it is told to stop, it takes no new ones and lets the others end."""
     settings = settings_of_environment()
     if missing := [name for field, name in NEEDED.items() if not getattr(settings, field)]:
         cannot(f"not set: {', '.join(missing)}. To try flowengine without keys: flowengine demo")
@@ -67,10 +71,9 @@ def say_if_unreadable(settings: Settings) -> None:
 def wants(settings: Settings, flows: Iterable[Flow]) -> Iterator[str]:
     """What a flow needs of the installation and does not have: it would be found out by a caller otherwise."""
     for flow in flows:
-        places = (*flow.take_message.send_to, *flow.callback.send_to, *flow.voicemail.send_to, *flow.card.show_on)
-        if any(place.kind == "email" for place in places) and not (settings.smtp_url and settings.mail_from):
+        if sends_mail(flow) and not (settings.smtp_url and settings.mail_from):
             yield f"{flow.key} sends e-mails: set FLOWENGINE_SMTP_URL and FLOWENGINE_MAIL_FROM"
-        if any(field.private for field in flow.receptionist.find_out) and not settings.encryption_key:
+        if private_fields(flow) and not settings.encryption_key:
             yield (
                 f"{flow.key} has fields marked private, which are kept encrypted: set FLOWENGINE_ENCRYPTION_KEY "
                 f"(flowengine key prints a new one)"
@@ -98,6 +101,7 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop]:
 
 
 async def _serve(settings: Settings, flows: Flowbook, host: str, port: int) -> None:
+    ask_for_handles()
     clock = LoopClock()
     engine = build(settings, flows, clock, phrases=_cache_folder())
     config = configured(engine.app, host=host, port=port)

@@ -12,8 +12,8 @@ from flowengine.flow.show import as_json, as_text
 
 @click.command(short_help="Show every value and where it comes from.")
 @click.argument("flow")
-@click.option("--json", "for_programs", is_flag=True, help="As JSON, for programs.")
+@click.option("--json", "for_programs", is_flag=True, help="Print one JSON object.")
 def show(flow: str, for_programs: bool) -> None:
-    """Every effective value with its file and line, or built-in; secrets are hidden."""
+    """Show every value that counts, with the line it comes from, or that it is built in. Secrets are hidden."""
     compiled, _ = compiled_with_text(flow)
     click.echo(json.dumps(as_json(compiled), indent=2, ensure_ascii=False) if for_programs else as_text(compiled))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
@@ -13,11 +14,13 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import SQLAlchemyError
 
 from flowengine.cli.common import cannot, log_to_stderr
-from flowengine.runtime.ports import CannotDecrypt
+from flowengine.runtime.ports import CannotDecrypt, Store
+from flowengine.runtime.rows import Access
 from flowengine.settings import Settings
 from flowengine.store import SqlStore, open_store
 
 T = TypeVar("T")
+WHO = "command line"  # as the trail of accesses calls whoever has the database and the keys
 
 
 def with_store(settings: Settings, job: Callable[[SqlStore], Awaitable[T]], *, new: bool = False) -> T:
@@ -38,6 +41,11 @@ def with_store(settings: Settings, job: Callable[[SqlStore], Awaitable[T]], *, n
         cannot(f"{mistake}; FLOWENGINE_ENCRYPTION_KEY holds the keys")
     except (SQLAlchemyError, OSError) as mistake:
         cannot(f"cannot use the database: {type(mistake).__name__}")
+
+
+async def note(store: Store, what: str, flow: str, detail: str, *, call_id: str = "") -> None:
+    """A line in the trail of accesses: `what` was done here and now."""
+    await store.note_access(Access(flow, datetime.now(UTC).isoformat(), WHO, what, call_id, detail=detail))
 
 
 @contextmanager

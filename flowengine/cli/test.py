@@ -13,7 +13,7 @@ import click
 from flowengine.call.coverage import parts, reached
 from flowengine.call.expecting import Missed, is_judged, missed, story
 from flowengine.call.rehearsal import Rehearsal, rehearse
-from flowengine.cli.common import cannot, compiled_with_text, flow_files
+from flowengine.cli.common import cannot, compiled_with_text, flow_files, write_out
 from flowengine.flow.model import Flow, FlowTest
 
 JUDGED = (
@@ -56,7 +56,7 @@ def test_command(files: tuple[str, ...], pattern: str, junit: Path | None, cover
     for tested in results:
         click.echo("\n".join(_told(tested, verbose)))
     if junit:
-        junit.write_text(as_junit(results), "utf-8")
+        write_out(junit, as_junit(results))
     if coverage:
         click.echo("\n".join(line for flow in flows for line in covered(flow, [t for t in results if t.flow is flow])))
     if any(is_judged(t.flow, t.rehearsal) for t in results):

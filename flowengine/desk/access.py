@@ -14,10 +14,12 @@ from urllib.parse import quote, urlsplit
 
 from starlette.responses import Response
 
+from flowengine.desk import words
 from flowengine.desk.links import Link, Links, Purpose, Refused, loads, revocation, signer
 from flowengine.desk.trail import Trail
-from flowengine.runtime import ports
-from flowengine.runtime.ports import Bus, Clock, DeskKey, Store
+from flowengine.runtime import rows
+from flowengine.runtime.ports import Bus, Clock, Store
+from flowengine.runtime.rows import DeskKey
 
 ABSOLUTE = 12 * 3600.0  # seconds a session lives at most (OWASP ASVS 7.3.2)
 IDLE = 15 * 60.0  # seconds it lives unused (7.3.1); an open live page counts as use
@@ -50,6 +52,11 @@ class Session:
     departments: tuple[str, ...] = ()
     key: str = ""
     links: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        """Who it is, for a page; "" for whoever holds a link."""
+        return words.named(self.who)
 
     @property
     def manages(self) -> bool:
@@ -230,9 +237,9 @@ class Access:
 
     def access(
         self, flow: str, who: str, what: str, call_id: str = "", handoff: str = "", detail: str = ""
-    ) -> ports.Access:
+    ) -> rows.Access:
         """A line of the trail, as of now."""
-        return ports.Access(flow, self._clock.now().isoformat(), who, what, call_id, handoff, detail)
+        return rows.Access(flow, self._clock.now().isoformat(), who, what, call_id, handoff, detail)
 
     def _now(self) -> float:
         return self._clock.now().timestamp()

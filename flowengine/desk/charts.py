@@ -14,7 +14,7 @@ from markupsafe import Markup, escape
 
 HEIGHT, TOP, BOTTOM = 200, 18, 26  # pixels: the plot, room for a number on top, room for labels
 ROW, BAR = 46, 14  # pixels a row of a lying plot takes, and its bar
-MOST_LABELS, MOST_LETTERS = 6, 36  # below a plot, on a narrow phone
+MOST_LABELS, MOST_LETTERS = 6, 34  # below a plot, on a narrow phone
 MOST_NUMBERS = 14  # on top of bars
 
 

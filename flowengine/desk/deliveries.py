@@ -16,7 +16,7 @@ from starlette.routing import BaseRoute, Route
 from flowengine.desk import words
 from flowengine.desk.frame import LOAD_SECONDS, Frame
 from flowengine.desk.views import Office, View
-from flowengine.runtime.ports import Parcel, ParcelState
+from flowengine.runtime.rows import Parcel, ParcelState
 
 MOST_SHOWN = 100
 LATEST_SENT = 20
@@ -30,6 +30,7 @@ _EVENTS = {
     "message.taken": "A message",
     "callback.requested": "A promised call back",
     "work.added": "Something to do",
+    "tool.called": "A question of the receptionist",
 }
 _CHANNELS = {"webhook": "To", "sms": "Text message to", "email": "E-mail to", "desk": "On the list of"}
 _STATES = {"dead": "Did not arrive", "waiting": "On its way", "sent": "Delivered", "arrived": "Delivered"}

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta, tzinfo
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -13,7 +12,7 @@ from starlette.routing import BaseRoute, Route
 
 from flowengine.call.figures_told import alert
 from flowengine.call.measures import CallMeasures
-from flowengine.call.metrics import summary
+from flowengine.call.metrics import begins, summary
 from flowengine.desk.access import Session
 from flowengine.desk.figures_view import period_words, report_view
 from flowengine.desk.frame import Frame
@@ -73,12 +72,6 @@ class _Pages:
             "alerts": _sentences(flow, limits) if flow else (),
             "view": report_view(found, flow.alert_when if flow else {}, limits.raised),
         }
-
-
-def begins(now: datetime, days: int, zone: tzinfo) -> datetime:
-    """The first moment of the first of so many calendar days, today being the last."""
-    today = now.astimezone(zone).replace(hour=0, minute=0, second=0, microsecond=0)
-    return today - timedelta(days=days - 1)
 
 
 def _seen_by(session: Session, call: CallMeasures) -> CallMeasures:

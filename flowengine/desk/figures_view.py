@@ -12,7 +12,7 @@ from markupsafe import Markup
 from flowengine.call import figures_told as told
 from flowengine.call.metrics import Day, Summary
 from flowengine.desk.charts import Bar, columns, rows
-from flowengine.flow.figures import FIGURES
+from flowengine.flow.figures import ALERT, FIGURES
 from flowengine.flow.reference_figures import formula
 
 PARTS = ("connected", "not connected")
@@ -34,9 +34,10 @@ class Plot:
 
 
 def report_view(found: Summary, limits: Mapping[str, float], raised: Mapping[str, bool]) -> dict[str, object]:
-    """The values of templates/desk/figures_parts.html. The alerts are those of the flow, over the last 7 days."""
+    """The values of templates/desk/figures_parts.html. The alerts are those of the flow, over `window`."""
     return {
         "measured": told.measured(found),
+        "window": ALERT,
         "remarks": list(told.remarks(found)),
         "figures": [_figure(found, name, limits, raised) for name in FIGURES],
         "plots": list(_plots(found)),

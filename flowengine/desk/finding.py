@@ -11,6 +11,7 @@ from typing import Any
 
 from flowengine.desk import words
 from flowengine.desk.views import Office
+from flowengine.flow.names import DAYS, SHORT_MONTHS
 
 MOST_LETTERS = 200  # of what is searched for
 
@@ -20,8 +21,8 @@ _LETTERS = str.maketrans(
     {"ø": "o", "ł": "l", "đ": "d", "ð": "d", "þ": "th", "æ": "ae", "œ": "oe", "\u0131": "i", "\u2019": "'"}
 )
 _NUMBER = re.compile(r"\+?\(?\d[\d\s().\-/]*\d")
-_WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
-_MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
+_WEEKDAYS = tuple(map(str.lower, DAYS))
+_MONTHS = tuple(map(str.lower, SHORT_MONTHS))
 _MONTH = rf"({'|'.join(_MONTHS)})[a-z]*\.?"
 _DATES = (
     re.compile(r"\b(?P<year>\d{4})-(?P<number>\d{1,2})-(?P<day>\d{1,2})\b"),

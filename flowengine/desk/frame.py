@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import parse_qsl, quote, urlsplit
@@ -15,7 +16,7 @@ from starlette.responses import Response
 
 from flowengine.desk import words
 from flowengine.desk.access import Access, Session
-from flowengine.desk.stream import LONGEST_SECONDS, EventStream, Viewers
+from flowengine.desk.stream import LONGEST_SECONDS, EventStream, Viewers, message
 from flowengine.desk.views import Office
 from flowengine.flow import model
 from flowengine.resources import template_dir
@@ -62,7 +63,8 @@ class Frame:
         return Response(self.templates.get_template(template).render(values), status, media_type="text/html")
 
     def plain(self, status: int, *, again: bool = False, then: str = "") -> Response:
-        """A page that says what to do next and nothing about what exists; `then` is where a sign-in leads."""
+        """A page that says what to do next and nothing about what exists; `then` is where a sign-in leads. With `again`
+        it asks for itself once more."""
         sign_in = "/desk/sign-in" + (f"?then={quote(then, safe='')}" if then else "")
         return self.html("plain.html", status, {"status": status, "again": again, "sign_in": sign_in})
 
@@ -72,8 +74,9 @@ class Frame:
         return self.plain(403, again=again, then=request.url.path if request.method == "GET" else "")
 
     def page(self, session: Session, template: str, values: Mapping[str, object]) -> Response:
-        """A page for who may look. Its template knows `session` too, and `csrf` for its forms (see forms.html)."""
-        about = {"session": session, "csrf": self.access.form_token(session.id)}
+        """A page for who may look. Its template knows `session` too, `csrf` for its forms (see forms.html), and whether
+        saving is `delayed`."""
+        about = {"session": session, "csrf": self.access.form_token(session.id), "delayed": self.store.backlog() > 0}
         response = self.html(template, 200, {**about, **values})
         self.access.renew(response, session)
         return response
@@ -99,9 +102,8 @@ class Frame:
         """What a form of ours brought; None (refused, and noted) when it comes from another site, was made for another
         session, or is no form. Without a session it must have been made for this visitor."""
         owner = session.id if session else self.access.visitor(request.cookies)
-        if _from_here(request, self.access.desk_url):
-            async with asyncio.timeout(LOAD_SECONDS):
-                fields = await _fields(request)
+        if from_here(request, self.access.desk_url):
+            fields = await posted(request)
             if fields is not None and self.access.form_holds(fields.get("csrf", ""), owner):
                 return fields
         if session:
@@ -138,19 +140,34 @@ class Frame:
             return Response(media_type=EventStream.media_type)
         if self.viewers.full:
             return self.plain(503)  # the page asks again every few seconds
-        response = EventStream(self.viewers.counted(events), lambda: self._still_holds(session))
+        response = EventStream(self.viewers.counted(self._telling(events)), lambda: self._still_holds(session))
         self.access.renew(response, session)
         return response
+
+    async def _telling(self, events: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+        """The same events, and between them whether saving is delayed: the database is away, what calls need is kept
+        beside it, and what staff do is refused until it is back. Unsaid, it is not."""
+        said = False
+        async with aclosing(events):
+            async for piece in events:
+                delayed = not self.viewers.store_answers or self.store.backlog() > 0
+                if delayed != said:
+                    said = delayed
+                    yield message({"type": "saving", "delayed": delayed})
+                yield piece
 
     async def _still_holds(self, session: Session) -> bool:
         """A store that cannot say does not take the page from somebody who is talking with the caller: it held seconds
         ago, and a stream ends by itself."""
         try:
             async with asyncio.timeout(LOAD_SECONDS):
-                return await self.access.holds(session, now=True)
+                holds = await self.access.holds(session, now=True)
         except Exception as mistake:  # whatever a store's library raises
             log.warning("session_unchecked", error=type(mistake).__name__)
-            return True
+            holds, self.viewers.store_answers = True, False
+        else:
+            self.viewers.store_answers = True
+        return holds
 
     def longest(self, session: Session) -> float:
         """How long a live stream of this session may last, in seconds."""
@@ -169,7 +186,7 @@ class Frame:
         return Office(str(card.get("office", "")), words.zone(str(card.get("timezone", ""))), self.clock.now())
 
 
-def _from_here(request: Request, desk_url: str) -> bool:
+def from_here(request: Request, desk_url: str) -> bool:
     """Whether a page of ours sent this. Browsers without Sec-Fetch-Site say `Origin: null` under no-referrer; then the
     form's token alone decides."""
     site, origin = request.headers.get("sec-fetch-site"), request.headers.get("origin", "null")
@@ -178,8 +195,17 @@ def _from_here(request: Request, desk_url: str) -> bool:
     return origin == "null" or urlsplit(origin).netloc in (urlsplit(desk_url).netloc, request.headers.get("host"))
 
 
+async def posted(request: Request) -> Form | None:
+    """The fields of a small form, the last of each name; None for anything else. Read once and remembered."""
+    if not hasattr(request.state, "form"):
+        request.state.form = None  # a body that did not come whole is not waited for twice
+        async with asyncio.timeout(LOAD_SECONDS):
+            request.state.form = await _fields(request)
+    form: Form | None = request.state.form
+    return form
+
+
 async def _fields(request: Request) -> Form | None:
-    """The fields of a small form, the last of each name; None for anything else."""
     if not request.headers.get("content-type", "").startswith("application/x-www-form-urlencoded"):
         return None
     body = b""

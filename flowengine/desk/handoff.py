@@ -19,7 +19,7 @@ from flowengine.desk.frame import LOAD_SECONDS, Frame
 from flowengine.desk.handoff_live import Live, Seen, afterwards
 from flowengine.desk.handoff_view import REASONS, handoff_view
 from flowengine.desk.views import Transcript, last_id
-from flowengine.runtime.ports import Entry
+from flowengine.runtime.rows import Entry
 
 
 def routes(frame: Frame) -> list[BaseRoute]:

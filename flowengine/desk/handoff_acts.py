@@ -15,7 +15,7 @@ from flowengine.desk.access import Session
 from flowengine.desk.frame import LOAD_SECONDS, Form, Frame
 from flowengine.desk.handoff_live import Seen
 from flowengine.desk.handoff_view import deciders
-from flowengine.runtime.ports import Note, WrapUp
+from flowengine.runtime.rows import Note, WrapUp
 
 LONGEST_REASON, LONGEST_NOTE, MOST_NOTES = 80, 2_000, 200
 
@@ -58,9 +58,8 @@ class Acts:
             return self.frame.plain(403)
         async with asyncio.timeout(LOAD_SECONDS):
             seen = await self.find(session, request.path_params["handoff"])
-        if seen is None:
-            return self.frame.plain(404)
-        async with asyncio.timeout(LOAD_SECONDS):
+            if seen is None:
+                return self.frame.plain(404)
             await act(session, seen, form)
         return RedirectResponse(f"/desk/handoffs/{seen.handoff}", status_code=303)
 

@@ -9,7 +9,7 @@ from typing import Any
 from flowengine.desk import stream
 from flowengine.desk.handoff_view import afterwards_view, handoff_view
 from flowengine.desk.views import Office, Transcript, View
-from flowengine.runtime.ports import CallRow, Entry, Note, WrapUp
+from flowengine.runtime.rows import CallRow, Entry, Note, WrapUp
 
 BEATS_AFTERWARDS = 20  # of 15 s without news after the call's end: so long other screens' notes still appear
 
@@ -85,7 +85,7 @@ class Live:
                 self._transcript = replace(self._transcript, card=card)
                 return self._card()
             case {"type": "line", "final": False}:
-                return self._line(item, None) if self._transcript.live else None
+                return self._line(item, None) if self._transcript.live and not self._ended else None
             case {"type": "line", "id": int(number)} if self._is_new(number) and self._transcript.shows(item["at"]):
                 return self._line(item, number)
             case {"type": "gap", "id": int(number)} if self._is_new(number) and self._transcript.live:

@@ -8,7 +8,7 @@ from typing import Any
 from flowengine.call.answering import WHY
 from flowengine.desk import words
 from flowengine.desk.views import Office, View, card_view
-from flowengine.runtime.ports import Note, WrapUp
+from flowengine.runtime.rows import Note, WrapUp
 
 REASONS = tuple(WHY.values())  # the phone offers the same
 _ASIDE = ("For", "Handed over")  # less urgent than who calls and why
@@ -31,7 +31,8 @@ def handoff_view(card: Mapping[str, Any], office: Office, *, call_over: bool) ->
 def _pairs(card: Mapping[str, Any], pairs: Sequence[View]) -> Iterator[View]:
     """Who it is, what is known, where it went; what was asked for and not said is one line at the end."""
     given = [pair for pair in pairs if not pair["missing"]]
-    if text := str((card.get("identity") or {}).get("text") or ""):
+    identity = card.get("identity") or {}
+    if (text := str(identity.get("text") or "")) and identity.get("match") != "withheld":  # no number is said already
         numbers = [at for at, pair in enumerate(given, 1) if pair["dial"]]
         given.insert(numbers[0] if numbers else 0, _pair("Known caller?", text))
     yield from (pair for pair in given if pair["label"] not in _ASIDE)
@@ -62,9 +63,13 @@ def afterwards_view(wrap: WrapUp | None, notes: Sequence[Note], office: Office) 
     return {
         "resolved": _yes_no(wrap.resolved if wrap else None),
         "needed_person": _yes_no(wrap.needed_person if wrap else None),
-        "by": f"{wrap.by}, {office.time(wrap.at)}" if wrap else "",
-        "notes": [{"text": note.text, "by": f"{note.by}, {office.time(note.at)}"} for note in notes],
+        "by": _by(wrap.by, wrap.at, office) if wrap else "",
+        "notes": [{"text": note.text, "by": _by(note.by, note.at, office)} for note in notes],
     }
+
+
+def _by(who: str, at: str, office: Office) -> str:
+    return ", ".join(part for part in (words.named(who), office.time(at)) if part)
 
 
 def _yes_no(said: bool | None) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from functools import cache
 from importlib.resources import files
 
-from flowengine.runtime.ports import DeskKey
+from flowengine.runtime.rows import DeskKey
 
 WORDS = 5  # of 256: 40 bits, against five tries in a quarter of an hour
 COST, BLOCK, PARALLEL = 2**14, 8, 5  # scrypt as OWASP's password storage page has it for 16 MiB

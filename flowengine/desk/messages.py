@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from flowengine.flow.model import Office
-from flowengine.runtime.ports import Parcel
+from flowengine.runtime.rows import Parcel
 from flowengine.runtime.senders import Failed, Letter, Postman, Taken
 
 MOST_NAME = 60  # characters of an office's name: a text message is short

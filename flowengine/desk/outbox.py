@@ -17,7 +17,8 @@ from prometheus_client import Counter
 
 from flowengine.desk.schedule import MOST_TRIES, after_try, moment
 from flowengine.runtime.lane import again_and_again
-from flowengine.runtime.ports import Clock, Parcel, Store
+from flowengine.runtime.ports import Clock, Store
+from flowengine.runtime.rows import Parcel
 from flowengine.runtime.senders import Arrived, Failed, Sender, Taken
 
 log = structlog.get_logger("flowengine.outbox")

@@ -12,7 +12,7 @@ from flowengine.desk import words
 from flowengine.desk.access import Session
 from flowengine.desk.frame import LOAD_SECONDS, Frame
 from flowengine.desk.views import Office, View, call_view, card_view, work_view
-from flowengine.runtime.ports import CallRow
+from flowengine.runtime.rows import CallRow
 
 MOST_CALLS = 100  # looked through for callers who talk with the receptionist
 MOST_TALKING = 20

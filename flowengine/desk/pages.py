@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 from starlette.middleware import Middleware
 from starlette.requests import Request
@@ -11,7 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.routing import BaseRoute, Mount, Route
 from starlette.staticfiles import StaticFiles
 
-from flowengine.desk import deliveries, figures, handoff, listing, sign_in
+from flowengine.desk import deliveries, figures, handoff, listing, sign_in, unsaved
 from flowengine.desk.access import Access
 from flowengine.desk.frame import Frame, templates
 from flowengine.desk.shield import Shield
@@ -34,7 +35,8 @@ def desk_routes(
 ) -> list[BaseRoute]:
     """Everything under `/desk`. `flows` gives the flow of a key, None for one that is not served any more."""
     frame = Frame(settings, store, bus, calls, clock, access, flows, outbox, templates())
-    doors, shield = _Doors(frame), [Middleware(Shield, plain=frame.plain)]
+    doors = _Doors(frame)
+    shield = [Middleware(Shield, plain=frame.plain, failed=partial(unsaved.answer, frame))]
     pages: list[BaseRoute] = [
         *(route for module in (listing, deliveries, figures, handoff, sign_in) for route in module.routes(frame)),
         Mount("/static", StaticFiles(directory=template_dir("desk") / "static")),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
-from flowengine.runtime.ports import Parcel
+from flowengine.runtime.rows import Parcel
 from flowengine.runtime.senders import Failed, Taken
 
 # Eight tries in a day (reliability.md section 5). The early ones are close together: a card is of use while it rings.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 
 import structlog
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -25,10 +26,12 @@ HEADERS = {
 
 
 class Shield:
-    """Pure ASGI around the desk: headers on every answer; a mistake becomes a plain page, never a traceback."""
+    """Pure ASGI around the desk: headers on every answer; a mistake becomes a page of `failed`, never a traceback."""
 
-    def __init__(self, app: ASGIApp, plain: Callable[[int], Response]) -> None:
-        self._app, self._plain = app, plain
+    def __init__(
+        self, app: ASGIApp, plain: Callable[[int], Response], failed: Callable[[Request], Awaitable[Response]]
+    ) -> None:
+        self._app, self._plain, self._failed = app, plain, failed
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         started = False
@@ -49,4 +52,4 @@ class Shield:
         except Exception as mistake:
             log.error("desk_failed", error=type(mistake).__name__)
             if not started:
-                await self._plain(503)(scope, receive, shielded)
+                await (await self._failed(Request(scope, receive)))(scope, receive, shielded)

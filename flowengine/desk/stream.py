@@ -14,6 +14,8 @@ import structlog
 from starlette.responses import StreamingResponse
 from starlette.types import Message, Send
 
+from flowengine.runtime.handles import most_pages
+
 log = structlog.get_logger("flowengine.desk")
 
 HEARTBEAT_SECONDS = 15.0
@@ -21,7 +23,7 @@ SEND_SECONDS = 2.0  # a browser that takes nothing for so long reconnects and is
 LONGEST_SECONDS = 600.0  # then the browser reconnects, which renews its session
 RETRY_MILLISECONDS = 1000, 3000  # so that not every screen comes back at the same moment
 CHECK_SECONDS = 8.0  # at most, between two looks whether a viewer still may look
-MOST_VIEWERS = 800  # of one process: a connection each, and a process often has 1,024 for its calls too
+MOST_VIEWERS = 800  # of one process, if it has the file handles for them
 AT_ONCE = 16  # viewers that are told something before everything else has its turn
 
 BEAT = ": beat\nevent: beat\ndata: 1\n\n"  # the comment keeps proxies awake, the event tells the page that all is well
@@ -73,17 +75,21 @@ def turns() -> Turns:
 
 
 class Viewers:
-    """Counts who looks, for whoever may look may open a thousand pages."""
+    """Counts who looks, for whoever may look may open a thousand pages; and knows whether the store answered when it
+    was last asked whether one of them still may."""
 
     def __init__(self) -> None:
         self._looking = 0
+        self._handles = most_pages()
+        self.store_answers = True
 
     @property
     def full(self) -> bool:
-        return self._looking >= MOST_VIEWERS
+        return self._looking >= min(MOST_VIEWERS, self._handles)
 
     async def counted(self, events: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
         """The same events, one viewer more until they end."""
+        self.store_answers = self.store_answers or self._looking == 0  # what was so when the last one left is old
         self._looking += 1
         try:
             async with aclosing(events):

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 import structlog
 
-from flowengine.runtime.ports import Access, Clock, Store
+from flowengine.runtime.ports import Clock, Store
+from flowengine.runtime.rows import Access
 
 log = structlog.get_logger("flowengine.desk")
 

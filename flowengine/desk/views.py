@@ -10,7 +10,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from flowengine.desk import words
-from flowengine.runtime.ports import CallRow, Entry
+from flowengine.runtime.rows import CallRow, Entry
 
 View = dict[str, Any]
 
@@ -88,7 +88,7 @@ def _pairs(card: Mapping[str, Any], office: Office) -> Iterator[View]:
     """What there is to know, with the number the caller calls from unless a field says it already."""
     fields, caller = card.get("fields", ()), str(card.get("caller", ""))
     if caller not in (str(field.get("value", "")) for field in fields):
-        yield _pair("Calls from", caller or "number withheld")
+        yield _pair("Calls from", caller or "Number withheld")
     yield from _where_and_when(card, office)
     for given in fields:
         value, matched = str(given.get("value", "")), str(card.get("matched", ""))
@@ -158,9 +158,8 @@ def _promised(said: str, by: datetime | None, office: Office) -> str:
 
 
 def _done_text(who: str, at: str, office: Office) -> str:
-    """A link to the whole list is no name: whoever holds it."""
-    when = office.time(at)
-    return (f"Done by {who}, {when}" if who not in ("", "office link") else f"Done {when}") if at else ""
+    when, name = office.time(at), words.named(who)
+    return (f"Done by {name}, {when}" if name else f"Done {when}") if at else ""
 
 
 def call_view(call_id: str, caller: str, since: str, office: Office) -> View:

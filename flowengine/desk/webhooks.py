@@ -17,7 +17,7 @@ import aiohttp
 from standardwebhooks import Webhook
 
 from flowengine.runtime.addresses import PrivateAddress, open_socket, public_socket
-from flowengine.runtime.ports import Parcel
+from flowengine.runtime.rows import Parcel
 from flowengine.runtime.senders import Failed, Taken, causes
 from flowengine.settings import Settings, SettingsError
 

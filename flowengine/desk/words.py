@@ -66,6 +66,11 @@ def sentence(key: str) -> str:
     return text[:1].upper() + text[1:]
 
 
+def named(who: str) -> str:
+    """A colleague's name as the trail has it; "" for a link, which is nobody's name: whoever holds it."""
+    return "" if who == "office link" or who.startswith("link of ") else who
+
+
 def department(say_as: str) -> str:
     """As the office says it to itself: `our clinical team` → `Clinical team`."""
     return sentence(re.sub(r"^(our|the)\s+", "", say_as.strip(), flags=re.IGNORECASE))

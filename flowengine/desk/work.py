@@ -7,7 +7,8 @@ from typing import cast
 
 import structlog
 
-from flowengine.runtime.ports import Bus, Parcel, Store
+from flowengine.runtime.ports import Bus, Store
+from flowengine.runtime.rows import Parcel
 from flowengine.runtime.senders import Failed, Taken
 
 log = structlog.get_logger("flowengine.desk")

@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from flowengine.flow.model import Accept, Briefing, Method, Transfer
 
+ASKING_SECONDS = 20.0  # for all questions before a hand-off (language.md section 4)
 CONSULT_SECONDS = 60.0  # a briefing in conversation, from picking up to yes or no
 NEW_CALL_SECONDS = 1.0  # between two phones rung at once: a carrier begins one call a second (twilio.md 4.4)
 

@@ -46,6 +46,7 @@ from flowengine.flow.model import (
 )
 
 MOST_PHONES_RUNG = 6
+VOICE = "anna"
 USUAL_FIELDS = (
     Field("caller_name", required=True),
     Field("callback_number", FieldType.PHONE, start_from="the number they call from"),
@@ -66,6 +67,7 @@ HEADLINE = "{caller_name}: {reason}"
 CARD_FIELDS = ("callback_number", "rule", "already_offered", "suggested_next_step")
 CALLBACK_WITHIN = 3600.0
 LINK_EXPIRES = 1800.0
+TOOL_SECONDS = 3.0  # for an address to answer
 
 
 def build(doc: Document, text: str) -> Flow:
@@ -210,7 +212,7 @@ def _receptionist(v: Mapping[str, Any]) -> Receptionist:
     say = Say(languages[0])
     return Receptionist(
         name=v["name"],
-        voice=v.get("voice", "anna"),
+        voice=v.get("voice", VOICE),
         languages=languages,
         greeting=say(v.get("greeting"), GREETING),
         greeting_when_closed=say(v.get("greeting_when_closed"), GREETING_CLOSED),
@@ -240,7 +242,7 @@ def _tool(v: Mapping[str, Any]) -> Tool:
         asks_for=tuple(_argument(name, kind) for name, kind in v.get("asks_for", {}).items()),
         sends_to=v.get("sends_to", ""),
         post=calls.get("post", ""),
-        timeout=calls.get("timeout", 3.0),
+        timeout=calls.get("timeout", TOOL_SECONDS),
     )
 
 

@@ -17,8 +17,8 @@ from flowengine.flow.document import Document
 from flowengine.flow.hours import falls_on
 from flowengine.flow.likeness import nearest
 from flowengine.flow.model import DateRange, Flow, Path, WeeklyHours
+from flowengine.flow.names import DAYS, WEEKDAYS
 
-DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
 _DATED = (
     ("hours", "exceptions", "*", "date"),
     ("people", "*", "away", "*", "dates"),
@@ -41,12 +41,12 @@ def _weekdays(doc: Document, path: Path, value: dict[str, Any], *, all_seven: bo
         days = read.weekdays(key)
         twice = next((day for day in days if day in claimed), None)
         if twice is not None:
-            said = f"{read.WEEKDAYS[twice]} belongs to {claimed[twice]!r} and to {key!r}"
+            said = f"{WEEKDAYS[twice]} belongs to {claimed[twice]!r} and to {key!r}"
             help = "let the ranges not overlap; a single day may be said apart"
             yield doc.diagnose((*path, key), "weekday-twice", said, help, key=True)
         claimed |= {day: key for day in days if day not in claimed}
     stated = {day for key in keys for day in read.weekdays(key)}
-    missing = [name for i, name in enumerate(read.WEEKDAYS) if i not in stated]
+    missing = [name for i, name in enumerate(WEEKDAYS) if i not in stated]
     if all_seven and missing and len(keys) == len([k for k in value if k != "exceptions"]):
         said = f"nothing is said about {', '.join(missing)}"
         yield doc.diagnose(path, "weekday-missing", said, f"{missing[0]}: closed", key=True)
@@ -54,7 +54,7 @@ def _weekdays(doc: Document, path: Path, value: dict[str, Any], *, all_seven: bo
 
 def _names_days(key: str) -> bool:
     days = key.split("-")
-    return len(days) <= 2 and all(day in read.WEEKDAYS for day in days)
+    return len(days) <= 2 and all(day in WEEKDAYS for day in days)
 
 
 # ---- the time zone -------------------------------------------------------------------------------------------------
@@ -131,7 +131,7 @@ def exception_changes_nothing(flow: Flow, doc: Document) -> Iterator[Diagnostic]
     for i, exception in enumerate(flow.exceptions):
         day = _only_day(exception.dates)
         if day and all(hours.days[day.weekday()] == exception.spans for hours in weekly):
-            name = DAY_NAMES[day.weekday()]
+            name = DAYS[day.weekday()]
             said = f"this date is a {name}, when the hours are the same anyway"
             yield doc.diagnose(
                 ("hours", "exceptions", i, "date"),

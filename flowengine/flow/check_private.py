@@ -13,6 +13,7 @@ from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document
 from flowengine.flow.fill import names_in
 from flowengine.flow.model import CallerSays, CallerWants, Delivery, Flow, Path, Topic
+from flowengine.flow.needs import private_fields
 from flowengine.flow.phrases import stems_of
 
 _CONDITIONS = ("topic", "caller_wants")
@@ -98,11 +99,11 @@ def _parts(text: str) -> frozenset[tuple[str, ...]]:
 
 
 def details_in_text_message(flow: Flow, doc: Document) -> Iterator[Diagnostic]:
-    """A text message lies open on a phone: no private field in it and, where matters of health are spoken of, no
-    reason for the call."""
+    """A text message lies open on a phone: its link leads to no private field and, where matters of health are spoken
+    of, to no reason for the call."""
     if not _text_messages((*flow.take_message.send_to, *flow.card.show_on)):
         return
-    private = {f.name for f in flow.receptionist.find_out if f.private} | ({"reason"} if _about_health(flow) else set())
+    private = {*private_fields(flow), *(("reason",) if _about_health(flow) else ())}
     sent = (
         (("take_message", "send_to"), flow.take_message.send_to, flow.take_message.collect, "leave it out of collect"),
         (("handoff_card", "show_on"), flow.card.show_on, names_in(flow.card.headline), "leave it out of the headline"),
@@ -110,7 +111,9 @@ def details_in_text_message(flow: Flow, doc: Document) -> Iterator[Diagnostic]:
     for path, deliveries, fields, help in sent:
         told = [name for name in fields if name in private]
         for i in _text_messages(deliveries) if told else ():
-            said = f"this text message would hold {' and '.join(told)}, which anybody who sees the phone can read"
+            said = (
+                f"the link in this text message leads to {' and '.join(told)}, and whoever sees the phone can open it"
+            )
             yield doc.diagnose(
                 (*path, i, "sms"),
                 "private-in-text-message",

@@ -7,11 +7,11 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from flowengine.flow.check_hours import DAY_NAMES
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document
 from flowengine.flow.hours import clock_words
 from flowengine.flow.model import Flow, OpenRule, Path, ReceptionistFails, ReceptionistStep, Rule, Step, ToDepartment
+from flowengine.flow.names import DAYS
 from flowengine.flow.week import State, Week, week_of, when_words
 
 LONGEST_WHEN = 70  # characters of "Monday 8 am to 5 pm, …"; of a longer one an example is given
@@ -166,7 +166,7 @@ def _example(states: Collection[State]) -> str:
     """One time of an ordinary week, to the half hour where that is within: "Monday at 9:30 am"; "" if there is none."""
     for day, (start, end) in ((d, span) for state in states for d, spans in enumerate(state.spans) for span in spans):
         minute = max(start, (start + end) // 2 // 30 * 30)
-        return f"{DAY_NAMES[day]} at {clock_words(datetime.min + timedelta(minutes=minute))}"
+        return f"{DAYS[day]} at {clock_words(datetime.min + timedelta(minutes=minute))}"
     return ""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from datetime import date
 
 from flowengine.flow.abilities import briefing_for
@@ -12,7 +12,7 @@ from flowengine.flow.data_lists import pairs
 from flowengine.flow.diagnostics import Diagnostic
 from flowengine.flow.document import Document
 from flowengine.flow.model import Briefing, Flow, Path
-from flowengine.flow.words import normalise
+from flowengine.flow.words import normalise, stands
 
 WORDS_A_SECOND = 2.6  # of a calm voice on the telephone
 LONGEST_LINE = 12  # whole seconds a caller listens before wanting to speak
@@ -74,7 +74,7 @@ def disclosed(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
     for path, text in spoken(doc, GREETING_PLACES):
         tells = known.get(str(path[2]) if len(path) > 2 else first)
         said = normalise(re.sub(rf"(?<!\w){re.escape(office)}(?!\w)", " ", text) if office else text)
-        if tells and not any(_stands(word, said) for word in tells):
+        if tells and not any(stands(word, said) for word in tells):
             yield doc.diagnose(
                 path,
                 "not-disclosed",
@@ -82,11 +82,6 @@ def disclosed(doc: Document, _today: date | None) -> Iterator[Diagnostic]:
                 "name it: I'm {receptionist}, the automated receptionist.",
                 severity="warning",
             )
-
-
-def _stands(needle: Sequence[str], hay: Sequence[str]) -> bool:
-    size = len(needle)
-    return any(list(hay[i : i + size]) == list(needle) for i in range(len(hay) - size + 1))
 
 
 # ---- whole ---------------------------------------------------------------------------------------------------------

@@ -134,7 +134,7 @@ def ringing_takes(flow: Flow, step: Step, own: tuple[Step, ...] | None = None) -
     begin a second apart."""
     seconds, left = 0.0, flow.most_phones_rung
     for department, people in walk(flow, step, own, enough=flow.most_phones_rung).stages:
-        one = _one_phone(flow.departments[department].transfer)
+        one = one_phone(flow.departments[department].transfer)
         for legs in _rounds(flow, department, people, left):
             left -= legs
             seconds += one + (legs - 1) * NEW_CALL_SECONDS if one else 0.0
@@ -153,7 +153,7 @@ def _rounds(flow: Flow, department: str, people: tuple[str, ...], left: int) -> 
         left -= legs
 
 
-def _one_phone(transfer: Transfer) -> float:
+def one_phone(transfer: Transfer) -> float:
     """Seconds one phone may take, until somebody has said yes or no; a REFER rings nobody of ours."""
     if transfer.method is Method.REFER:
         return 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -15,14 +14,13 @@ from flowengine.flow.check_secrets import hide_secrets
 from flowengine.flow.checks import CHECKS, MEANING, WITH_FILES
 from flowengine.flow.diagnostics import Diagnostic, FlowInvalid
 from flowengine.flow.document import Document
-from flowengine.flow.model import Delivery, Flow
+from flowengine.flow.model import Flow
+from flowengine.flow.needs import unset_names
 from flowengine.flow.partial import sound_part
 from flowengine.flow.ranking import ranked
 from flowengine.flow.reading import read_leaves
 from flowengine.flow.renamed import at_definition
 from flowengine.flow.shared import merge_shared
-
-NAME_IN_TEXT = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
 def compile_flow(
@@ -36,6 +34,29 @@ def compile_flow(
     if flow is None or any(d.severity == "error" for d in found):
         raise FlowInvalid(found)
     return flow
+
+
+def compile_kept(text: str, key: str) -> Flow | None:
+    """The flow of the text that was kept with a call; None when today's compiler refuses it, or it names shared files,
+    which are not kept."""
+    try:
+        return compile_flow(text, key)
+    except FlowInvalid:
+        return None
+
+
+def _unset(flow: Flow, text: str, env: Mapping[str, str]) -> Iterator[Diagnostic]:
+    lines = text.splitlines()
+    for name in unset_names(flow, env):
+        number = next((i for i, line in enumerate(lines, 1) if f"${{{name}}}" in line), 1)
+        line = lines[number - 1] if lines else ""
+        column = line.find(f"${{{name}}}") + 1
+        help = f"set {flow.key.upper()}_{name} or {name} in the environment"
+        said = f"nothing in the environment fills ${{{name}}}"
+        end = column + len(name) + 3
+        yield replace(
+            Diagnostic("error", "unset-name", said, flow.file, number, max(1, column), number, end, help), excerpt=line
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,62 +141,3 @@ def _region(doc: Document) -> str | None:
     numbers: Any = doc.get("office", "phone_numbers")
     children = numbers.values() if isinstance(numbers, dict) else numbers if isinstance(numbers, list) else [numbers]
     return next((region for n in children if isinstance(n, str) and (region := read.region_of(n))), None)
-
-
-# ---- names filled from the environment -----------------------------------------------------------------------------
-
-
-def _addresses(flow: Flow) -> Iterator[str]:
-    """Every text of a flow in which `${NAME}` may stand."""
-    yield from (tool.post for tool in flow.tools)
-    yield flow.card.crm_webhook
-    deliveries = (*flow.take_message.send_to, *flow.callback.send_to, *flow.voicemail.send_to, *flow.card.show_on)
-    yield from (delivery.address for delivery in deliveries)
-
-
-def filled(flow: Flow, env: Mapping[str, str]) -> Flow:
-    """The flow with every `${NAME}` filled; all of them must be set (`unset_names`)."""
-
-    def fill(address: str) -> str:
-        return fill_names(address, flow.key, env)
-
-    def places(deliveries: tuple[Delivery, ...]) -> tuple[Delivery, ...]:
-        return tuple(replace(place, address=fill(place.address)) for place in deliveries)
-
-    return replace(
-        flow,
-        tools=tuple(replace(tool, post=fill(tool.post)) for tool in flow.tools),
-        card=replace(flow.card, crm_webhook=fill(flow.card.crm_webhook), show_on=places(flow.card.show_on)),
-        take_message=replace(flow.take_message, send_to=places(flow.take_message.send_to)),
-        callback=replace(flow.callback, send_to=places(flow.callback.send_to)),
-        voicemail=replace(flow.voicemail, send_to=places(flow.voicemail.send_to)),
-    )
-
-
-def unset_names(flow: Flow, env: Mapping[str, str]) -> list[str]:
-    """The names a flow wants filled that the environment does not fill, in order of appearance."""
-    names = (name for address in _addresses(flow) for name in NAME_IN_TEXT.findall(address))
-    return list(dict.fromkeys(name for name in names if _value(name, flow.key, env) is None))
-
-
-def fill_names(text: str, flow_key: str, env: Mapping[str, str]) -> str:
-    """The text with `${NAME}` filled: `<FLOW>_NAME` first, then `NAME`; a name nothing fills stays as it is."""
-    return NAME_IN_TEXT.sub(lambda match: _value(match[1], flow_key, env) or match[0], text)
-
-
-def _value(name: str, flow_key: str, env: Mapping[str, str]) -> str | None:
-    return env.get(f"{flow_key.upper()}_{name}") or env.get(name) or None
-
-
-def _unset(flow: Flow, text: str, env: Mapping[str, str]) -> Iterator[Diagnostic]:
-    lines = text.splitlines()
-    for name in unset_names(flow, env):
-        number = next((i for i, line in enumerate(lines, 1) if f"${{{name}}}" in line), 1)
-        line = lines[number - 1] if lines else ""
-        column = line.find(f"${{{name}}}") + 1
-        help = f"set {flow.key.upper()}_{name} or {name} in the environment"
-        said = f"nothing in the environment fills ${{{name}}}"
-        end = column + len(name) + 3
-        yield replace(
-            Diagnostic("error", "unset-name", said, flow.file, number, max(1, column), number, end, help), excerpt=line
-        )

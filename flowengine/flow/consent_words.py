@@ -7,7 +7,7 @@ from functools import cache
 from typing import Literal
 
 from flowengine.flow.data_lists import pairs
-from flowengine.flow.words import normalise
+from flowengine.flow.words import normalise, stands
 
 Answer = Literal["yes", "no", "unclear", "silence", ""]
 
@@ -46,8 +46,7 @@ def answer(text: str, language: str) -> Answer:
 def objects(text: str, language: str) -> bool:
     """Whether the caller does not want to be recorded, at whatever moment of the call."""
     said = normalise(text)
-    stops = _stops(language.casefold())
-    return any(tuple(said[i : i + len(phrase)]) == phrase for phrase in stops for i in range(len(said)))
+    return any(stands(phrase, said) for phrase in _stops(language.casefold()))
 
 
 def _opening(said: Sequence[str], known: Mapping[tuple[str, ...], str]) -> Iterator[tuple[str, int]]:

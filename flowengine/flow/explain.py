@@ -9,8 +9,9 @@ from flowengine.flow import explain_handoff as handoff
 from flowengine.flow import explain_office as of_office
 from flowengine.flow import explain_rules as of_rules
 from flowengine.flow import spelling
-from flowengine.flow.figures import FIGURES
+from flowengine.flow.figures import ALERT, FIGURES
 from flowengine.flow.model import Flow
+from flowengine.flow.needs import private_fields
 from flowengine.flow.phrasing import capital, counted, duration, listed, quoted, said, sentence
 from flowengine.flow.word_lists import published
 
@@ -77,14 +78,14 @@ def _privacy(flow: Flow) -> Iterator[str]:
         f"Transcripts are kept for {duration(privacy.keep_transcripts)}, the log of who did what for "
         f"{duration(privacy.keep_audit_log)}."
     )
-    if private := [field.name.replace("_", " ") for field in flow.receptionist.find_out if field.private]:
+    if private := [name.replace("_", " ") for name in private_fields(flow)]:
         yield f"Private: {listed(private)}."
     if flow.alert_when:
         limits = listed(
             f"{name.replace('_', ' ')} {FIGURES[name].alert} {spelling.limit(name, limit)}"
             for name, limit in flow.alert_when.items()
         )
-        yield f"An alert comes when, over 7 days, a figure is beyond its limit: {limits}."
+        yield f"An alert comes when, over {ALERT}, a figure is beyond its limit: {limits}."
 
 
 def _deciding(flow: Flow) -> Iterator[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from flowengine.flow.abilities import ASKING_SECONDS
 from flowengine.flow.hours import spans_words, week_words, weekdays_words
 from flowengine.flow.model import (
     Argument,
@@ -96,7 +97,8 @@ def _questions(flow: Flow) -> Iterator[str]:
     yield f"{name} finds out, in this order:"
     yield from (f"- {_field(field)}." for field in fields)
     if any(field.required for field in fields):
-        yield "What must be known and is missing is asked for once, for 20 seconds at most; then phones ring anyway."
+        most = duration(ASKING_SECONDS)
+        yield f"What must be known and is missing is asked for once, for {most} at most; then phones ring anyway."
 
 
 def _field(field: Field) -> str:

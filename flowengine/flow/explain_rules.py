@@ -32,12 +32,9 @@ from flowengine.flow.model import (
     TurnsMoreThan,
     VoicemailStep,
 )
+from flowengine.flow.names import KEYS
 from flowengine.flow.phrasing import called, counted, duration, listed, nth, plain, quoted, said, sentence, step, times
 from flowengine.flow.routing import first_department, walk
-
-_KEYS = {"*": "star", "#": "pound"} | {str(i): name for i, name in enumerate(
-    ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-)}  # fmt: skip
 
 
 def told(flow: Flow) -> Iterator[str]:
@@ -188,7 +185,7 @@ def condition(flow: Flow, rule: Rule) -> str:
         case QuietFor(seconds):
             return f"the caller has said nothing for {duration(seconds)} ({who} asks once at half time)"
         case KeyPressedIs(keys):
-            return f"the caller presses {listed((_KEYS[key] for key in keys), 'or')}"
+            return f"the caller presses {listed((KEYS[key] for key in keys), 'or')}"
         case KnownCaller(groups):
             return f"the caller {listed(map(_group, groups), 'or')}"
         case ReceptionistFails():

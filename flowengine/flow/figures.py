@@ -9,13 +9,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from flowengine.flow.phrasing import duration
+
 Kind = Literal["percent", "duration", "count"]
 Sense = Literal["above", "below"]
 
 SHORT_SECONDS = 10.0  # a talk that is over so soon cannot have helped: wrong person, or the line was cut
 AGAIN_SECONDS = 7 * 86400.0  # who calls again within this time was not helped the first time
-ALERT_SECONDS = 7 * 86400.0  # what `alert_when` looks at
+ALERT_DAYS = 7  # of the office's calendar, today the last, are what `alert_when` looks at
 ALERT_LEAST = 10  # hand-overs (or calls) there must be, before a limit is looked at
+
+SHORT, AGAIN, ALERT = duration(SHORT_SECONDS), duration(AGAIN_SECONDS), duration(ALERT_DAYS * 86400)  # in words
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +44,7 @@ _ALL = (
         "above",
         "How many calls were handed over to a person.",
         "calls with at least one hand-over",
-        "all calls",
+        "all calls that could be measured",
         "A decision at a time when nobody is there to be rung becomes a message or a callback and is no hand-over. "
         "What is a good rate depends on the office: a low one may mean callers who gave up asking.",
     ),
@@ -52,7 +56,7 @@ _ALL = (
         "How many of the connected hand-overs really needed a person.",
         "connected hand-overs that needed a person",
         "connected hand-overs",
-        "What staff tap afterwards counts first. Where nobody tapped, a talk that was over within 10 seconds needed no "
+        f"What staff tap afterwards counts first. Where nobody tapped, a talk that was over within {SHORT} needed no "
         "person and every other one did; so without wrap-ups the figure flatters. The report says how many were judged "
         "by staff.",
     ),
@@ -101,8 +105,9 @@ _ALL = (
         "connected hand-overs with a transcript of both sides, and something on the card to repeat",
         "A word of the name, four digits in a row of a number, or two words of any other answer count as said again, "
         "unless the person said them first. Paraphrases, what the receptionist noted wrongly, and numbers as words of "
-        "other languages than English are missed; ordinary words that are also names are mistaken. Yes-or-no answers "
-        "and choices are not looked at.",
+        "other languages than English and Spanish are missed; ordinary words that are also names are mistaken. "
+        "Yes-or-no answers and choices are not looked at, nor, in other languages than English, words of fewer than "
+        "four letters.",
     ),
     Figure(
         "handle_time",
@@ -120,11 +125,11 @@ _ALL = (
         "percent",
         "below",
         "How many callers were helped by the one call.",
-        "calls that staff marked as resolved, and whose caller did not call again within 7 days",
+        f"calls that staff marked as resolved, and whose caller did not call again within {AGAIN}",
         "calls that staff marked as resolved or not, from a number that was not withheld",
-        "Known only a week later, so it is computed for the same length of time, one week earlier. Somebody who calls "
+        f"Known only {AGAIN} later, so it is computed for the same length of time {AGAIN} earlier. Somebody who calls "
         "again about something else counts as not helped; somebody who calls from another phone counts as helped. With "
-        "`keep_transcripts` under two weeks too little is left to tell.",
+        f"`keep_transcripts` under {duration(AGAIN_SECONDS + ALERT_DAYS * 86400)} too little is left to tell.",
     ),
     Figure(
         "attempts",
@@ -141,8 +146,8 @@ _ALL = (
         "Cut off after the transfer",
         "percent",
         "above",
-        "How many talks were over within 10 seconds without the person having hung up.",
-        "connected hand-overs the caller left, or was cut from, within 10 seconds",
+        f"How many talks were over within {SHORT} without the person having hung up.",
+        f"connected hand-overs the caller left, or was cut from, within {SHORT}",
         "hand-overs that were connected and are over",
         "A line that broke and a caller who hung up look the same.",
     ),

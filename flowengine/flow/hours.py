@@ -14,24 +14,10 @@ from zoneinfo import ZoneInfo
 
 from flowengine.flow import read
 from flowengine.flow.model import DateRange, Flow, HoursException, Opening, OpenRule, Span, WeeklyHours, YearlyDate
+from flowengine.flow.names import DAYS, MONTHS
 
 HORIZON = 370  # days looked ahead for the next opening: a year with its holidays
 _MINUTE = timedelta(minutes=1)
-_DAY_NAMES = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTH_NAMES = (
-    "January",
-    "February",
-    "March",
-    "April",
-    "May",
-    "June",
-    "July",
-    "August",
-    "September",
-    "October",
-    "November",
-    "December",
-)
 _ORDINARY = date(2026, 1, 5)  # a Monday; tests that name only a weekday take place in an ordinary week from here on
 SOON = "as soon as we can"
 
@@ -123,10 +109,6 @@ def office_open(flow: Flow, at: datetime) -> bool:
     return _reads_open(flow, flow.hours, _local(flow, at))
 
 
-def department_open(flow: Flow, key: str, at: datetime) -> bool:
-    return is_open(flow, flow.departments[key].hours, at)
-
-
 def closed_because(flow: Flow, at: datetime) -> str:
     """The name of the exception that keeps the office closed now, or ""."""
     exception = exception_on(flow, _local(flow, at).date())
@@ -149,16 +131,18 @@ def changes(flow: Flow, opening: Opening, at: datetime) -> Iterator[datetime]:
                 last = instant
 
 
-def _changes_of_day(flow: Flow, weekly: WeeklyHours, day: date, zone: ZoneInfo) -> list[datetime]:
+def _changes_of_day(flow: Flow, weekly: WeeklyHours, day: date, zone: ZoneInfo) -> tuple[datetime, ...]:
+    return _edges(_spans(flow, weekly, day), _spans(flow, weekly, day - timedelta(days=1)), day, zone)
+
+
+@lru_cache(maxsize=1024)
+def _edges(spans: tuple[Span, ...], yesterday: tuple[Span, ...], day: date, zone: ZoneInfo) -> tuple[datetime, ...]:
     """Starts and ends of spans by the clock of this day, in both readings of a repeated hour, and clock changes."""
     midnight = datetime.combine(day, datetime.min.time())
-    yesterday = _spans(flow, weekly, day - timedelta(days=1))
-    minutes = (
-        {0} | {m for s in _spans(flow, weekly, day) for m in (s.start, s.end)} | {s.end - read.DAY for s in yesterday}
-    )
+    minutes = {0} | {m for s in spans for m in (s.start, s.end)} | {s.end - read.DAY for s in yesterday}
     walls = [midnight + timedelta(minutes=m) for m in minutes if 0 <= m < read.DAY]
     found = {wall.replace(tzinfo=zone, fold=fold).astimezone(UTC) for wall in walls for fold in (0, 1)}
-    return sorted(found | _clock_changes(midnight, zone))
+    return tuple(sorted(found | _clock_changes(midnight, zone)))
 
 
 def _clock_changes(midnight: datetime, zone: ZoneInfo) -> set[datetime]:
@@ -218,8 +202,8 @@ def _day_words(day: date, today: date) -> str:
     ahead = (day - today).days
     if ahead < 2:
         return "tomorrow" if ahead else "today"
-    name = _DAY_NAMES[day.weekday()]
-    return name if ahead < 7 else f"{name}, {_MONTH_NAMES[day.month - 1]} {day.day}"
+    name = DAYS[day.weekday()]
+    return name if ahead < 7 else f"{name}, {MONTHS[day.month - 1]} {day.day}"
 
 
 def week_words(weekly: WeeklyHours) -> str:
@@ -236,7 +220,7 @@ def _runs(weekly: WeeklyHours) -> Iterator[tuple[str, tuple[Span, ...]]]:
     """Neighbouring days with equal hours: "Monday to Thursday" and their spans."""
     for spans, run in groupby(range(7), key=lambda day: weekly.days[day]):
         days = list(run)
-        yield _DAY_NAMES[days[0]] + (f" to {_DAY_NAMES[days[-1]]}" if len(days) > 1 else ""), spans
+        yield DAYS[days[0]] + (f" to {DAYS[days[-1]]}" if len(days) > 1 else ""), spans
 
 
 def spans_words(spans: tuple[Span, ...]) -> str:

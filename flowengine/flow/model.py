@@ -1,4 +1,8 @@
-"""What a flow file means once compiled: frozen, typed, normalised, with the place each value came from."""
+"""What a flow file means once compiled: frozen, typed, normalised, with the place each value came from.
+
+The words are those of language.md. Every length of time is in seconds, a confidence and the limit of a share in percent
+(0 to 100), minutes of a day count from midnight, and a phone is E.164 or `sip:…`.
+"""
 
 from __future__ import annotations
 
@@ -181,7 +185,7 @@ class Ring(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Transfer:
-    """How one department is reached, every word resolved (department, `transfer`, built-in). Durations in seconds."""
+    """How one department is reached, every word resolved: the department's, `transfer`'s, or built in."""
 
     method: Method = Method.CONFERENCE
     say_before: Spoken = Spoken("I'm connecting you with {department}. It usually takes about half a minute.")
@@ -354,9 +358,9 @@ class Tool:
     name: str
     does: str
     asks_for: tuple[Argument, ...]
-    sends_to: str = ""  # a department
-    post: str = ""  # an address, possibly `${NAME}`
-    timeout: float = 3.0
+    sends_to: str  # a department, or ""
+    post: str  # an address, possibly `${NAME}`, or ""
+    timeout: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -411,7 +415,7 @@ class TakeMessage:
 @dataclass(frozen=True, slots=True)
 class Callback:
     say: Spoken
-    within: float  # seconds
+    within: float
     send_to: tuple[Delivery, ...] = ()
 
 
@@ -427,7 +431,7 @@ class HandoffCard:
     fields: tuple[str, ...]
     transcript: Literal["live", "so far", "none"]
     show_on: tuple[Delivery, ...]
-    link_expires: float  # seconds
+    link_expires: float
     crm_webhook: str = ""
 
 

@@ -17,19 +17,19 @@ import phonenumbers
 import yaml
 
 from flowengine.flow import read, source
+from flowengine.flow.build import MOST_PHONES_RUNG, VOICE
 from flowengine.flow.check_hours import known_timezone
+from flowengine.flow.check_transfer import one_phone
 from flowengine.flow.check_unused import known_voice
 from flowengine.flow.checks import Check
 from flowengine.flow.likeness import nearest
+from flowengine.flow.model import Transfer
 from flowengine.flow.newcomer_hours import Week
 from flowengine.flow.read import Unreadable
 
 LONGEST_NAME = 60  # characters
 RECEPTIONIST = "Ava"
-VOICE = "anna"
 USUAL_HOURS = "mon-fri 8am - 5pm"
-_MOST_PHONES = 6  # rung in one call unless the file says otherwise
-_A_PHONE_TAKES = 20 + 8 + 6  # seconds: ringing, pressing one, and the carrier's own time
 _BARE = re.compile(r"[^\W\d_][\w .'&-]*(?<! )")  # text that YAML leaves alone, in braces too
 _NO_TEXT = frozenset({"true", "false", "null", "yes", "no", "on", "off", "y", "n"})
 
@@ -187,7 +187,7 @@ _ON_CALL = """\
 def _words(answers: Answers, kind: Mapping[str, str]) -> dict[str, str]:
     """What fills the templates."""
     people = dict(_keyed(answers.people))
-    rung = [_text(person.name) for person in answers.people][:_MOST_PHONES]
+    rung = [_text(person.name) for person in answers.people][:MOST_PHONES_RUNG]
     on_call, closed = [*people][-1], answers.hours.moment(open=False)
     words = {
         "office": answers.name,
@@ -202,7 +202,7 @@ def _words(answers: Answers, kind: Mapping[str, str]) -> dict[str, str]:
         "first": rung[0],
         "tried": ", ".join(rung),
         "nobody_answers": ", ".join(f"{_text(person.name)}: no answer" for person in answers.people),
-        "longest_wait": f"{max(2, math.ceil(len(rung) * _A_PHONE_TAKES / 60))}min",
+        "longest_wait": f"{max(2, math.ceil(len(rung) * one_phone(Transfer()) / 60))}min",
         "open": answers.hours.moment(open=True),
         "on_call_key": on_call,
         "on_call_name": _text(people[on_call].name),

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from flowengine.flow import read
 from flowengine.flow.model import Span
-from flowengine.flow.read import DAY, WEEKDAYS, Unreadable
+from flowengine.flow.names import WEEKDAYS
+from flowengine.flow.read import DAY, Unreadable
 
 _HELP = "write days and times: mon-thu 8am - 5pm, fri 8am - 12pm, sat-sun closed"
 _NAME = r"(mon(?:day)?|tue(?:s|sday)?|wed(?:nesday)?|thu(?:r|rs|rsday)?|fri(?:day)?|sat(?:urday)?|sun(?:day)?)s?"

@@ -13,9 +13,9 @@ from zoneinfo import ZoneInfo
 
 from flowengine.flow.hours import clock_words, falls_on, moment, office_open, spans_words, weekdays_words
 from flowengine.flow.model import DateRange, Flow, Span, WeeklyHours
+from flowengine.flow.read import DAY
 from flowengine.flow.routing import ringable
 
-DAY = 24 * 60
 _NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FROM = date(2026, 1, 5)  # special days are looked at from here on, as ordinary weeks are
 
@@ -67,8 +67,8 @@ class _Found:
         self.special: dict[str, list[tuple[int, int]]] = {}
 
     def occasion(self) -> Occasion:
-        special = (_special_words(name, _joined(pieces)) for name, pieces in self.special.items())
-        return Occasion(self.moments, WeeklyHours(tuple(_joined(day) for day in self.spans)), tuple(special))
+        special = (_special_words(name, joined(pieces)) for name, pieces in self.special.items())
+        return Occasion(self.moments, WeeklyHours(tuple(joined(day) for day in self.spans)), tuple(special))
 
 
 def _noted(found: dict[tuple[Situation, ...], _Found], flows: Sequence[Flow], ats: Sequence[datetime]) -> _Found:
@@ -80,7 +80,8 @@ def _special_words(name: str, spans: tuple[Span, ...]) -> str:
     return name if spans == (Span(0, DAY),) else f"{name} {spans_words(spans)}"
 
 
-def _joined(pieces: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
+def joined(pieces: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
+    """Spans of (start, end) in order, those that touch as one."""
     spans: list[Span] = []
     for start, end in pieces:
         if spans and spans[-1].end == start:

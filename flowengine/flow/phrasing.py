@@ -10,10 +10,11 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, format_number,
 
 from flowengine.flow import model
 from flowengine.flow.model import DateRange, Department, Flow, Spoken, Step, YearlyDate
+from flowengine.flow.names import DAYS, DIGITS, MONTHS
 
 _UNITS = ((365.25 * 86400.0, "year"), (86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
 _HALVES = {30.0: "half a minute", 90.0: "a minute and a half", 1800.0: "half an hour", 5400.0: "an hour and a half"}
-_NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBERS = ("no", *DIGITS[1:], "ten")
 _DETERMINERS = frozenset({"our", "the", "a", "an", "my", "one", "your", "somebody", "someone"})
 _TIMES = {1: "once", 2: "twice"}
 _NTH = ("", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
@@ -27,11 +28,6 @@ _FILLED = {  # in a line, for what only a call knows
     "waited": "[how long]",
     "not_answered": "[who did not pick up]",
 }
-_WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
 
 
 def listed(items: Iterable[str], last: str = "and") -> str:
@@ -138,11 +134,11 @@ def dates(range: DateRange) -> str:
 
 def _date(day: YearlyDate) -> str:
     year = f" {day.year}" if day.year is not None else ""
-    month = _MONTHS[day.month - 1]
+    month = MONTHS[day.month - 1]
     if day.day is not None:
         return f"{day.day} {month}{year}"
     place = "last" if day.nth == -1 else nth(day.nth or 1)
-    return f"the {place} {_WEEKDAYS[day.weekday or 0]} of {month}{year}"
+    return f"the {place} {DAYS[day.weekday or 0]} of {month}{year}"
 
 
 # ---- steps -----------------------------------------------------------------------------------------------------------

@@ -11,26 +11,9 @@ import phonenumbers
 
 from flowengine.flow import meant
 from flowengine.flow.model import DateRange, Span, YearlyDate
+from flowengine.flow.names import DAYS, KEYS, MONTHS, NTH, SHORT_MONTHS, WEEKDAYS
 
-WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DAY = 24 * 60  # minutes
-MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
-
-_LONG_MONTHS = (
-    "january",
-    "february",
-    "march",
-    "april",
-    "may",
-    "june",
-    "july",
-    "august",
-    "september",
-    "october",
-    "november",
-    "december",
-)
-_LONG_DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _DAY_GROUPS = {
     "weekdays": "mon-fri",
     "weekday": "mon-fri",
@@ -38,7 +21,8 @@ _DAY_GROUPS = {
     "weekend": "sat-sun",
     "daily": "mon-sun",
 }
-_NTH = {"first": 1, "second": 2, "third": 3, "fourth": 4, "last": -1}
+_LONG_DAYS, _MONTHS, _LONG_MONTHS = (tuple(map(str.lower, names)) for names in (DAYS, SHORT_MONTHS, MONTHS))
+_NTH = {name: place for place, name in NTH.items()}
 _MONTH_DAYS = (31, 29, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 LONGEST_EXTENSION = 30  # keys and pauses; the carrier takes 32 (twilio.md 4.1), and we wait a second first
 _SECONDS = {
@@ -52,10 +36,7 @@ _SECONDS = {
     "day": 86400,
     "year": 365.25 * 86400,
 }
-_KEYS = {
-    word: str(i)
-    for i, word in enumerate(("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine"))
-} | {"star": "*", "pound": "#"}
+_KEYS = {name: key for key, name in KEYS.items()}
 
 _DURATION = re.compile(r"([0-9]{1,9}(?:\.[0-9]{1,6})?) ?([a-z]+)")
 _COUNT = re.compile(r"([1-9][0-9]{0,8})(?: (?:times?|turns?|tries|try))?")
@@ -270,7 +251,7 @@ def _not_a_date(text: str) -> Unreadable:
 def _month(name: str) -> int:
     name = "sep" if name == "sept" else name
     return next(
-        (i for i, (short, long) in enumerate(zip(MONTHS, _LONG_MONTHS, strict=True), 1) if name in (short, long)), 0
+        (i for i, (short, long) in enumerate(zip(_MONTHS, _LONG_MONTHS, strict=True), 1) if name in (short, long)), 0
     )
 
 

@@ -318,7 +318,7 @@ def _lists() -> Iterator[str]:
         ("Words for a person", sorted(words.PERSON_WORDS)),
         ("Words that ask", sorted(words.ASKING_VERBS)),
         ("Words for an operator", [" ".join(each) for each in words.OPERATOR_WORDS]),
-        ("On hold", [f"{' '.join(phrase)} → {leads}" for phrase, leads in words.HOLD_WORDS]),
+        ("On hold", [f"{phrase} → {leads}" for phrase, leads in words.HOLD_WORDS]),
         ("What is wrong when read back", list(words.DENIALS)),
         ("A transfer the receptionist promises", list(words.PROMISES)),
     ):

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from importlib.resources import files
 
-from flowengine.flow.figures import ALERT_LEAST, ALERT_SECONDS, FIGURES, Figure
+from flowengine.flow.figures import ALERT, ALERT_LEAST, FIGURES, Figure
 from flowengine.flow.reference import anchor
 
 _KINDS = {"percent": "a percentage", "duration": "a length of time", "count": "a number"}
@@ -17,7 +17,7 @@ def figures_page() -> str:
     pieces = {
         "figures": "\n".join(_table()),
         "stories": "\n".join(line for figure in FIGURES.values() for line in _story(figure)),
-        "window": f"{ALERT_SECONDS / 86400:.0f}",
+        "window": ALERT,
         "least": str(ALERT_LEAST),
     }
     frame = (files("flowengine.flow") / "data" / "figures_page.md").read_text("utf-8")

@@ -7,19 +7,10 @@ from typing import assert_never
 from flowengine.flow import model
 from flowengine.flow.figures import FIGURES
 from flowengine.flow.model import DateRange, Delivery, Span, Step, YearlyDate
-from flowengine.flow.read import DAY, WEEKDAYS
+from flowengine.flow.names import DAYS, KEYS, MONTHS, NTH, SHORT_MONTHS, WEEKDAYS
+from flowengine.flow.read import DAY
 
 _UNITS = ((365.25 * 86400.0, " year"), (86400.0, " day"), (3600.0, "h"), (60.0, "min"), (1.0, "s"))
-_MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
-_LONG_MONTHS = (
-    *("January", "February", "March", "April", "May", "June"),
-    *("July", "August", "September", "October", "November", "December"),
-)
-_LONG_DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_NTH = {1: "first", 2: "second", 3: "third", 4: "fourth", -1: "last"}
-_KEYS = {"*": "star", "#": "pound"} | {str(i): word for i, word in enumerate(
-    ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-)}  # fmt: skip
 
 
 def duration(seconds: float) -> str:
@@ -66,17 +57,22 @@ def dates(span: DateRange) -> str:
 def _date(day: YearlyDate) -> str:
     year = f" {day.year}" if day.year is not None else ""
     if day.day is not None:
-        return f"{day.day} {_MONTHS[day.month - 1]}{year}"
-    return f"{_NTH[day.nth or 1]} {_LONG_DAYS[day.weekday or 0]} of {_LONG_MONTHS[day.month - 1]}{year}"
+        return f"{day.day} {SHORT_MONTHS[day.month - 1]}{year}"
+    return f"{NTH[day.nth or 1]} {DAYS[day.weekday or 0]} of {MONTHS[day.month - 1]}{year}"
 
 
 def key(pressed: str) -> str:
     """`zero`, `star`."""
-    return _KEYS[pressed]
+    return KEYS[pressed]
 
 
 def step(to: Step) -> str:
-    """A department's key or the name of a step."""
+    """`front_desk`, `take_message`, `hang_up: Goodbye.`."""
+    return f"{step_name(to)}: {to.say.text}" if isinstance(to, model.HangUpStep) else step_name(to)
+
+
+def step_name(to: Step) -> str:
+    """A department's key or the name of a step, without what it says."""
     match to:
         case model.ToDepartment(department):
             return department
@@ -88,8 +84,8 @@ def step(to: Step) -> str:
             return "voicemail"
         case model.ReceptionistStep():
             return "receptionist"
-        case model.HangUpStep(line):
-            return f"hang_up: {line.text}"
+        case model.HangUpStep():
+            return "hang_up"
         case _:
             assert_never(to)
 

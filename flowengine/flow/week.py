@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 
 from flowengine.flow.hours import exception_on, falls_on, weekdays_words, within
 from flowengine.flow.model import DateRange, Flow, HoursException, Opening, OpenRule, Span, WeeklyHours
-from flowengine.flow.occasions import range_words
+from flowengine.flow.occasions import joined, range_words
 from flowengine.flow.routing import Now, on_duty
 
 DAY = 24 * 60
@@ -71,7 +71,7 @@ def when_words(states: Iterable[State]) -> str:
         special.update(state.special)
         for day, spans in zip(days, state.spans, strict=True):
             day.update(spans)
-    weekly = WeeklyHours(tuple(_joined(sorted(day)) for day in days))
+    weekly = WeeklyHours(tuple(joined(sorted(day)) for day in days))
     if all(day == (Span(0, DAY),) for day in weekly.days):
         return "at any time"
     named = weekdays_words(weekly)
@@ -83,16 +83,6 @@ def _note(state: State, day: date, name: str, piece: tuple[int, int]) -> None:
         state.special[name] = None
     elif piece not in state.spans[day.weekday()]:
         state.spans[day.weekday()].append(piece)
-
-
-def _joined(pieces: Iterable[tuple[int, int]]) -> tuple[Span, ...]:
-    spans: list[Span] = []
-    for start, end in pieces:
-        if spans and spans[-1].end == start:
-            spans[-1] = Span(spans[-1].start, end)
-        else:
-            spans.append(Span(start, end))
-    return tuple(spans)
 
 
 def _now(flow: Flow, day: date, minute: int) -> Now:

@@ -8,7 +8,10 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from importlib.resources import files
+from functools import cache
+
+from flowengine.flow.data_lists import entries, pairs
+from flowengine.flow.names import DIGITS
 
 LONGEST_TURN = 5000  # characters of one turn that are looked at
 NEGATION_REACH = 3  # words
@@ -16,38 +19,26 @@ ASKING_REACH = 6  # words between an asking verb and a person word
 NAME_REACH = 3  # words between an asking verb and a name
 
 
-def _lines(name: str) -> list[str]:
-    """The entries of a list in `data/`, one a line, without its comments."""
-    text = (files("flowengine.flow") / "data" / f"{name}.txt").read_text(encoding="utf-8")
-    return [line for raw in text.splitlines() if (line := raw.partition("#")[0].strip())]
-
-
 def _words(name: str) -> frozenset[str]:
-    return frozenset(word for line in _lines(name) for word in line.split())
+    return frozenset(word for line in entries(name) for word in line.split())
 
 
-IRREGULARS = {form: line.split()[0] for line in _lines("irregulars") for form in line.split()}
+IRREGULARS = {form: line.split()[0] for line in entries("irregulars") for form in line.split()}
 STOP_WORDS = _words("stop_words")
-FILLERS = tuple(tuple(line.split()) for line in _lines("fillers"))
+FILLERS = tuple(tuple(line.split()) for line in entries("fillers"))
 PERSON_WORDS = _words("person_words")
-OPERATOR_WORDS = tuple(tuple(line.split()) for line in _lines("operator_words"))
+OPERATOR_WORDS = tuple(tuple(line.split()) for line in entries("operator_words"))
 ASKING_VERBS = _words("asking_verbs")
 TITLES = _words("titles")
-PROMISES = tuple(_lines("promises"))
-DENIALS = tuple(_lines("denials"))
+PROMISES = entries("promises")
+DENIALS = entries("denials")
 NEGATIONS = _words("negations")
-HOLD_WORDS = tuple(
-    (tuple(phrase.split()), leads.strip())
-    for phrase, _, leads in (line.partition("=") for line in _lines("hold_words"))
-)
+HOLD_WORDS = pairs("hold_words")
 
+_FILLERS_BY_WORD = {first: [f for f in FILLERS if f[0] == first] for first, *_ in FILLERS}
+_PLAIN = re.compile(r"[A-Za-z0-9]+")
 _APOSTROPHES = str.maketrans(dict.fromkeys("\u2019\u2018\u02bc\u02b9`\u00b4\uff07", "'"))
-_DIGITS = {
-    word: digits
-    for digits, word in enumerate(
-        ("zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
-    )
-}
+_DIGITS = {word: digits for digits, word in enumerate((*DIGITS, "ten"))}
 _CONTRACTIONS: tuple[tuple[re.Pattern[str], str], ...] = tuple(
     (re.compile(pattern), expanded)
     for pattern, expanded in (
@@ -76,12 +67,16 @@ def normalise(text: str) -> list[str]:
 
 
 def _without_accents(text: str) -> str:
+    if text.isascii():  # as most turns are; it has none
+        return text
     apart = unicodedata.normalize("NFD", text)
     return unicodedata.normalize("NFC", "".join(c for c in apart if not unicodedata.combining(c)))
 
 
 def _split(text: str) -> list[str]:
     """Split at anything that is neither letter nor digit; signs that belong to a letter stay with it."""
+    if text.isascii():
+        return _PLAIN.findall(text)
     return "".join(c if unicodedata.category(c)[0] in "LNM" else " " for c in text).split()
 
 
@@ -98,7 +93,7 @@ def _without_fillers(words: list[str]) -> list[str]:
     kept: list[str] = []
     i = 0
     while i < len(words):
-        filler = next((f for f in FILLERS if tuple(words[i : i + len(f)]) == f), None)
+        filler = next((f for f in _FILLERS_BY_WORD.get(words[i], ()) if tuple(words[i : i + len(f)]) == f), None)
         if filler is None:
             kept.append(words[i])
         i += len(filler) if filler else 1
@@ -154,13 +149,18 @@ def overlap(a: Collection[str], b: Collection[str]) -> float:
 
 def says_phrase(turn_text: str, phrase: str, *, language: str = "English") -> bool:
     """`caller_says`: the stems of the phrase stand adjacent and in order. Negation is ignored on purpose."""
-    return _stands(stems(normalise(phrase), language), stems(normalise(turn_text), language)) >= 0
+    return stands(stems(normalise(phrase), language), stems(normalise(turn_text), language))
 
 
-def _stands(needle: Sequence[str], hay: Sequence[str]) -> int:
-    """Where the needle begins in the hay, or -1."""
-    size = len(needle)
-    return next((i for i in range(len(hay) - size + 1) if list(hay[i : i + size]) == list(needle)), -1) if size else -1
+def stands(phrase: Sequence[str], words: Sequence[str]) -> bool:
+    """Whether the words of a phrase stand among others, adjacent and in order; a phrase without words nowhere does."""
+    return any(True for _ in _places(phrase, words))
+
+
+def _places(phrase: Sequence[str], words: Sequence[str]) -> Iterator[int]:
+    """Each place at which a phrase begins among words."""
+    size, wanted = len(phrase), list(phrase)
+    return (i for i in range(len(words) - size + 1) if size and list(words[i : i + size]) == wanted)
 
 
 def matches_topic(
@@ -205,7 +205,7 @@ def wants_person(turn_text: str) -> bool:
     """Whether the caller asks for a person: an operator word, or a person word with an asking verb near it."""
     words = normalise(turn_text)
     denied = _denied(words)
-    if any(_stands(phrase, words) >= 0 and _stands(phrase, words) not in denied for phrase in OPERATOR_WORDS):
+    if any(at not in denied for phrase in OPERATOR_WORDS for at in _places(phrase, words)):
         return True
     asking = _positions(words, denied, ASKING_VERBS.__contains__)
     people = _positions(words, denied, PERSON_WORDS.__contains__)
@@ -219,29 +219,37 @@ def _positions(words: Sequence[str], denied: Collection[int], wanted: Callable[[
 def asks_for_person(turn_text: str, name: str) -> bool:
     """Whether somebody is asked for by name, with or without title: after an asking verb, or "is … there"."""
     words, called = normalise(turn_text), [word for word in normalise(name) if word not in TITLES]
-    at = _stands(called, words)
-    if at < 0:
-        return False
     denied = _denied(words)
+    return any(_asked_for(words, denied, at, at + len(called)) for at in _places(called, words))
+
+
+def _asked_for(words: Sequence[str], denied: Collection[int], at: int, end: int) -> bool:
+    """Whether the name that stands from `at` to before `end` is asked for."""
     if any(i not in denied and words[i] in ASKING_VERBS for i in range(max(0, at - NAME_REACH), at)):
         return True
-    end = at + len(called)
     before = [word for word in words[max(0, at - 2) : at] if word not in TITLES]
     return before[-1:] == ["is"] and bool({"there", "in", "around", "available"} & set(words[end : end + 2]))
 
 
 def hold_word(turn_text: str) -> str | None:
     """Where something said on hold leads: `receptionist`, `take_message`, or None."""
-    return next((leads for phrase, leads in HOLD_WORDS if says_phrase(turn_text, " ".join(phrase))), None)
+    return next((leads for phrase, leads in HOLD_WORDS if says_phrase(turn_text, phrase)), None)
 
 
 def promises_transfer(agent_text: str) -> bool:
     """Whether the receptionist tells the caller of a transfer that is about to begin; an offer or question does not."""
     sentences = re.split(r"(?<=[.!?])\s+", agent_text)
-    told = (s for s in sentences if not s.endswith("?") and "if" not in normalise(s))
-    return any(says_phrase(sentence, promise) for sentence in told for promise in PROMISES)
+    told = (words for s in sentences if not s.endswith("?") and "if" not in (words := normalise(s)))
+    return any(stands(promise, sentence) for sentence in map(stems, told) for promise in _stemmed(PROMISES))
 
 
 def denies(turn_text: str) -> bool:
     """Whether the caller says that something read back is wrong."""
-    return any(says_phrase(turn_text, phrase) for phrase in DENIALS)
+    words = stems(normalise(turn_text))
+    return any(stands(phrase, words) for phrase in _stemmed(DENIALS))
+
+
+@cache
+def _stemmed(phrases: tuple[str, ...]) -> tuple[list[str], ...]:
+    """The stems of each phrase of a published list."""
+    return tuple(stems(normalise(phrase)) for phrase in phrases)

@@ -20,12 +20,11 @@ from flowengine.call.commands import (
     PrepareLine,
     StopMusic,
 )
-from flowengine.runtime.mulaw import is_voiced
+from flowengine.runtime.mulaw import RATE, is_voiced
 from flowengine.runtime.music import Feed
 from flowengine.runtime.phrasebook import Phrasebook
 from flowengine.runtime.ports import AgentSession, CallerLine, SpeakerFailed
 
-BYTES_A_SECOND = 8000
 FRAME = 160  # bytes
 FILLER_SECONDS = 2.8  # of nothing heard after the caller's last voiced frame (design.md section 2, step 3)
 FILLER_VOICED = 8  # voiced frames that make up speech worth an answer
@@ -249,7 +248,7 @@ class CallAudio:
         if self._line is None or not audio:
             return
         self._line.play(audio)
-        self._busy_until = max(self._loop.time(), self._busy_until) + len(audio) / BYTES_A_SECOND
+        self._busy_until = max(self._loop.time(), self._busy_until) + len(audio) / RATE
         if is_voiced(audio) if voiced is None else voiced:
             self._sound_until = self._busy_until
 
@@ -289,7 +288,7 @@ class CallAudio:
             if not self._music_may_play(now):
                 self._send(feed.fade())
             elif (ahead := MUSIC_AHEAD - max(0.0, self._busy_until - now)) > 0:
-                self._send(feed.next(int(ahead * BYTES_A_SECOND) // FRAME * FRAME))
+                self._send(feed.next(int(ahead * RATE) // FRAME * FRAME))
             await asyncio.sleep(MUSIC_TICK)
 
     def _music_may_play(self, now: float) -> bool:

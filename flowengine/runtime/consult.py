@@ -1,21 +1,24 @@
-"""A staff member's own conversation with an agent: their leg's audio and one agent session, apart from the caller's."""
+"""Staff members' own conversations with an agent: a leg's audio and one agent session each, apart from the caller's."""
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
 from collections.abc import Callable
+from functools import partial
+from typing import assert_never
 
 import structlog
 
+from flowengine.call import commands as c
 from flowengine.call import events as e
-from flowengine.call.commands import AnswerTool, StartAgent
+from flowengine.runtime.audio import CUSHION
+from flowengine.runtime.lane import Lane
+from flowengine.runtime.mulaw import RATE
 from flowengine.runtime.ports import AgentSession, CallerLine, VoiceAgent
 
 log = structlog.get_logger("flowengine.consult")
 
-BYTES_A_SECOND = 8000
-CUSHION = b"\xff" * 480  # 60 ms before a reply: it comes no faster than it is played, and jitter would tear its words
 ORDER_SECONDS = 2.0  # to open a session, or to hand it an order: whoever picked up is listening meanwhile
 MOST_REPLIES = 64  # interrupted ones remembered
 
@@ -41,7 +44,7 @@ class Consult:
 
     # ---- what the call asks for --------------------------------------------------------------------------------------
 
-    async def start(self, agents: VoiceAgent, opening: StartAgent) -> None:
+    async def start(self, agents: VoiceAgent, opening: c.StartAgent) -> None:
         """Opens the session, unless nobody is there to be talked to or they have one; a failure is `ConsultFailed`."""
         if self.is_over() or self._line is None or self._agent is not None:
             return
@@ -56,7 +59,7 @@ class Consult:
         if self.is_over():  # they left while it opened
             await self.end()
 
-    async def answer(self, tool: AnswerTool) -> None:
+    async def answer(self, tool: c.AnswerTool) -> None:
         if self._agent is not None:
             async with asyncio.timeout(ORDER_SECONDS):
                 await self._agent.perform(tool)
@@ -113,7 +116,7 @@ class Consult:
         dry = now >= self._busy_until
         for piece in (CUSHION, audio) if dry else (audio,):
             self._line.play(piece)
-            self._busy_until = max(now, self._busy_until) + len(piece) / BYTES_A_SECOND
+            self._busy_until = max(now, self._busy_until) + len(piece) / RATE
         self._reply = reply
 
     def agent_reply_done(self, reply: str, interrupted: bool) -> None:
@@ -166,3 +169,49 @@ class _Ear:
 
     def caller_mark(self, name: str) -> None:
         """Nothing waits for the end of a reply here: no mark is ever sent."""
+
+
+class Consults:
+    """The conversations of one call, one a leg. Each leg's orders wait for each other, and for nobody else's."""
+
+    def __init__(
+        self,
+        agents: VoiceAgent,
+        lane: Callable[[str], Lane],
+        post: Callable[[e.Event], None],
+        seconds: Callable[[], float],
+    ) -> None:
+        self._agents, self._lane, self._post, self._seconds = agents, lane, post, seconds
+        self._by_leg: dict[str, Consult] = {}
+
+    def perform(self, command: c.ConsultCommand) -> None:
+        """For a leg whose audio never came or is gone there is nothing to do."""
+        consult = self._by_leg.get(command.leg)
+        if consult is None:
+            return
+        lane = self._lane(f"consult:{command.leg}")
+        match command:
+            case c.StartConsult(_, opening):
+                lane.put(partial(consult.start, self._agents, opening))
+            case c.AnswerConsultTool(_, answer):
+                lane.put(partial(consult.answer, answer))
+            case c.EndConsult():
+                consult.hush()  # not behind what the lane still does: the leg is being moved already
+                lane.put(consult.end)
+            case _:
+                assert_never(command)
+
+    async def run(self, leg: str, line: CallerLine) -> None:
+        """A leg's audio until its stream ends."""
+        consult = self._by_leg.get(leg)
+        if consult is None or consult.is_over():
+            consult = self._by_leg[leg] = Consult(leg, self._post, self._seconds)
+        self._post(e.StaffMediaStarted(self._seconds(), leg))
+        try:
+            await consult.run(line)
+        finally:
+            if consult.is_over():
+                await consult.end()
+
+    async def close(self) -> None:
+        await asyncio.gather(*(consult.close() for consult in self._by_leg.values()), return_exceptions=True)

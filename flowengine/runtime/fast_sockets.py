@@ -9,8 +9,7 @@ from collections.abc import Callable, Mapping
 from picows import WSError, WSFrame, WSHandshakeError, WSListener, WSMsgType, WSTransport, ws_connect
 
 from flowengine.runtime.backlog import PATIENCE, Backlog
-from flowengine.runtime.ports import ConnectFailed
-from flowengine.runtime.wires import SILENT, tls_of
+from flowengine.runtime.wires import SILENT, ConnectFailed, tls_of
 
 # What the transport may hold before more waits in the backlog, where it can still be dropped: 2 s of audio, with base64
 # and its envelope some 13 KB a second.
@@ -22,7 +21,7 @@ _TEXT, _BINARY, _MORE = WSMsgType.TEXT, WSMsgType.BINARY, WSMsgType.CONTINUATION
 
 
 class FastSocket(WSListener):
-    """`ports.MediaSocket` on a picows transport. Between `on_ws_connected` and `on_ws_disconnected` everything happens
+    """`wires.MediaSocket` on a picows transport. Between `on_ws_connected` and `on_ws_disconnected` everything happens
     in callbacks; only `run` and `close` wait.
 
     picows writes whatever it is told to, so the bound is here: while the transport holds more than `MOST_UNSENT`,
@@ -57,7 +56,7 @@ class FastSocket(WSListener):
     def connected(self) -> bool:
         return self._transport is not None
 
-    # ---- ports.MediaSocket -------------------------------------------------------------------------------------------
+    # ---- wires.MediaSocket -------------------------------------------------------------------------------------------
 
     def send(self, message: str | bytes, *, droppable: bool = False) -> None:
         if self._closing is not None or self._transport is None:

@@ -5,8 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from flowengine.flow.compiler import compile_flow, filled, unset_names
+import structlog
+
+from flowengine.flow.compiler import compile_flow
+from flowengine.flow.diagnostics import FlowInvalid
 from flowengine.flow.model import Flow
+from flowengine.flow.needs import filled, unset_names
+
+log = structlog.get_logger("flowengine.flowbook")
 
 SUFFIXES = (".yaml", ".yml")
 
@@ -25,6 +31,7 @@ class Flowbook:
         self._environment = environment
         self.flows: dict[str, Flow] = {}
         self._by_number: dict[str, tuple[Flow, str]] = {}
+        self._texts: dict[str, str] = {}
         for file, text in texts.items():
             self._add(file, text)
 
@@ -36,7 +43,7 @@ class Flowbook:
             if number in self._by_number:
                 raise FlowbookError(f"{file}: {number} already belongs to {self._by_number[number][0].file}")
             self._by_number[number] = (flow, text)
-        self.flows[flow.key] = flow
+        self.flows[flow.key], self._texts[flow.key] = flow, text
 
     def _compile(self, text: str, file: str) -> Flow:
         flow = compile_flow(text, file, load=lambda name: (Path(file).parent / name).read_text("utf-8"))
@@ -49,9 +56,19 @@ class Flowbook:
         return self._by_number.get(number)
 
     def again(self, key: str, text: str) -> Flow:
-        """The flow a call was begun with, from the text kept with it: running calls keep theirs."""
-        file = self.flows[key].file if key in self.flows else f"{key}.yaml"
-        return self._compile(text, file)
+        """The flow a call was begun with, from the text kept with it: running calls keep theirs. Where that cannot be
+        had any more, because of what it shares or takes from the environment, it is the flow as it is served now.
+        Raises like `Flowbook` when there is none."""
+        now = self.flows.get(key)
+        if now is not None and self._texts[key] == text:
+            return now
+        try:
+            return self._compile(text, now.file if now else f"{key}.yaml")
+        except (FlowInvalid, FlowbookError) as mistake:
+            if now is None:
+                raise
+            log.error("flow_not_as_begun", flow=key, error=type(mistake).__name__)
+            return now
 
 
 def flow_files(where: Path) -> list[Path]:

@@ -7,7 +7,8 @@ from collections.abc import Awaitable, Callable, Sequence
 
 import structlog
 
-from flowengine.runtime.ports import Entry, StaleWriter, Store
+from flowengine.runtime.ports import StaleWriter, Store
+from flowengine.runtime.rows import Entry
 
 log = structlog.get_logger("flowengine.ledger")
 
@@ -34,6 +35,18 @@ class Ledger:
             del self._waiting[:lost]
             log.error("journal_lines_lost", call=call_id, lines=lost)
         await self._try(call_id)
+
+    async def ours(self, call_id: str) -> bool:
+        """Asks the store whether another process has written lines of this call. A store that does not answer within
+        two seconds does not stop the call."""
+        if not self.taken_over:
+            try:
+                async with asyncio.timeout(WRITE_SECONDS), self._sending:
+                    written = await self._store.journal(call_id, self.sequence - len(self._waiting))
+                    self.taken_over = tuple(written) != tuple(self._waiting[: len(written)])
+            except Exception as mistake:
+                log.error("journal_not_looked_at", call=call_id, error=type(mistake).__name__)
+        return not self.taken_over
 
     async def flush(self, call_id: str, seconds: float) -> bool:
         """Tries for so long to write what still waits; whether all of it is written."""

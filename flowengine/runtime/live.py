@@ -4,23 +4,29 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import Literal
+from weakref import WeakValueDictionary
 
 import structlog
 
 from flowengine.call import events as e
-from flowengine.call.commands import Answer, Command, Document, HangUp
+from flowengine.call.commands import Answer, Command, MoveCaller
+from flowengine.call.documents import AskAgain, Document, HangUp
 from flowengine.call.journal import BadJournal, decode, encode, replay
 from flowengine.call.machine import step
+from flowengine.call.parking import waits_alone
 from flowengine.call.state import Call, Phase
 from flowengine.flow.model import Flow
 from flowengine.runtime.flowbook import Flowbook
+from flowengine.runtime.handles import most_calls
 from flowengine.runtime.music import built_in_music
-from flowengine.runtime.overflow import most_calls, straight_to_a_person
-from flowengine.runtime.ports import CallerLine, CallRow, Entry, NoSuchCall
+from flowengine.runtime.overflow import TOO_MANY, straight_to_a_person
+from flowengine.runtime.ports import CallerLine, HandedOver, LegAudio, NoSuchCall
+from flowengine.runtime.rows import CallRow, Entry
 from flowengine.runtime.session import Ports, Session
 
 log = structlog.get_logger("flowengine.live")
@@ -30,7 +36,10 @@ MOST_REVIVING = 256  # calls taken up from their journal at the same time becaus
 LATE = "late"
 CALLED_BEFORE_SECONDS = 0.5
 KNOWN_SECONDS = 2.0
+ARRIVES_SECONDS = 15.0  # nobody waits longer for the answer to a new call
 OUTAGE_SECONDS = 600.0  # for news that nobody waits for, such as that of a recording
+LETS_GO_SECONDS = 5.0  # for sockets to close and orders under way to be given, when the process ends before its calls
+ASKS_SECONDS = 1.5  # until the carrier has asked what follows a stream that ended
 
 
 class LiveCalls:
@@ -41,10 +50,12 @@ class LiveCalls:
         self._most = most_calls() if most is None else most
         self._sessions: dict[str, Session] = {}
         self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._arriving: dict[str, asyncio.Future[str]] = {}
+        self._arriving: dict[str, asyncio.Task[tuple[str, Document]]] = {}
         self._reviving: set[asyncio.Future[None]] = set()
+        self._late: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
         self.ignored = 0  # news for calls that are over or unknown
         self.draining = False  # no new calls: the process is about to stop
+        self.leaving = False  # no calls at all any more: what still ran goes on elsewhere
 
     @property
     def sessions(self) -> Mapping[str, Session]:
@@ -53,43 +64,35 @@ class LiveCalls:
     async def arrive(
         self, *, ref: str, caller: str, dialled: str, arrives_by: Literal["phone", "sip"]
     ) -> tuple[str, Document]:
-        if (known := self._arriving.get(ref)) is not None:
-            call_id = await known
-            return call_id, await self.ask(call_id, self._arrival(ref, call_id, caller, dialled, arrives_by))
-        if known_id := await self._known(ref):
-            return known_id, await self.ask(known_id, self._arrival(ref, known_id, caller, dialled, arrives_by))
-        found = self._flows.by_number(dialled)
-        if found is None:
-            return await self._refuse(_new_id(), ref, caller, dialled, arrives_by, HangUp(UNKNOWN_NUMBER))
-        call_id, (flow, source) = _new_id(), found
-        if self.draining or len(self._sessions) >= self._most:
-            instead = straight_to_a_person(flow, call_id, caller, dialled, self._ports.clock.now())
-            return await self._refuse(call_id, ref, caller, dialled, arrives_by, instead)
-        self._arriving[ref] = future = asyncio.get_running_loop().create_future()
-        try:
-            await self._open(call_id, ref, caller, flow, source)
-            began = self._ports.clock.monotonic()
-            before = await self._called_before(flow, caller, call_id)
-            session = self._begin(call_id, Session(flow, self._ports, began=began))
-            full = self._ports.store.backlog() >= 1.0
-            future.set_result(call_id)
-        finally:
-            self._arriving.pop(ref, None)
-            if not future.done():
-                future.cancel()
-        news = {
-            "type": "call",
-            "call_id": call_id,
-            "state": "talking",
-            "caller": caller,
-            "since": self._ports.clock.now().isoformat(),
-        }
-        await self._ports.bus.publish(f"office:{flow.key}", news)
-        document = await session.ask(self._arrival(ref, call_id, caller, dialled, arrives_by, before))
+        if (under_way := self._arriving.get(ref)) is None:  # else the carrier asks twice at the same moment
+            now = self._ports.clock.now().isoformat()
+            arrived = e.CallArrived(0.0, "", "", ref, caller, dialled, arrives_by, now)
+            under_way = self._arriving[ref] = asyncio.create_task(
+                asyncio.wait_for(self._received(arrived), ARRIVES_SECONDS)
+            )
+            under_way.add_done_callback(lambda _: self._arriving.pop(ref, None))
+        return await asyncio.shield(under_way)
+
+    async def _received(self, arrived: e.CallArrived) -> tuple[str, Document]:
+        if known_id := await self._known(arrived.ref):
+            return known_id, await self.ask(known_id, _question(arrived, known_id))
+        arrived = replace(arrived, call_id=_new_id())
+        found = self._flows.by_number(arrived.dialled)
+        if found is None or self.draining or len(self._sessions) >= self._most:
+            return await self._refuse(arrived)
+        flow, source = found
+        await self._open(arrived, flow, source)
+        clock = self._ports.clock
+        began, arrived = clock.monotonic(), replace(arrived, now=clock.now().isoformat())
+        before = await self._called_before(flow, arrived.caller, arrived.call_id)
+        session = self._begin(arrived.call_id, Session(flow, self._ports, began=began))
+        full = self._ports.store.backlog() >= 1.0
+        await self._ports.bus.publish(f"office:{flow.key}", _talking(arrived))
+        document = await session.ask(_question(replace(arrived, called_before=before), arrived.call_id))
         if full:  # what is said could not be kept: a person takes the call (reliability.md F27, F28)
-            log.error("nothing_can_be_kept", call=call_id)
+            log.error("nothing_can_be_kept", call=arrived.call_id)
             session.post(e.AgentFailed(session.seconds(), "nothing can be kept"))
-        return call_id, document
+        return arrived.call_id, document
 
     async def _known(self, ref: str) -> str:
         """The id of a call that is here already: the carrier asks again when an answer was late. A store in an outage
@@ -105,20 +108,6 @@ class LiveCalls:
             return ""
         return row.call_id if row else ""
 
-    def _arrival(
-        self,
-        ref: str,
-        call_id: str,
-        caller: str,
-        dialled: str,
-        by: Literal["phone", "sip"],
-        called_before: bool = False,
-    ) -> Callable[[float, str], e.Event]:
-        now = self._ports.clock.now().isoformat()
-        return lambda at, request: e.CallArrived(
-            at, request, call_id, ref, caller, dialled, by, now, called_before=called_before
-        )
-
     async def _called_before(self, flow: Flow, caller: str, call_id: str) -> bool:
         """The caller is not kept waiting for the answer."""
         if not caller:
@@ -130,29 +119,37 @@ class LiveCalls:
             log.warning("called_before_unknown", call=call_id, error=type(mistake).__name__)
             return False
 
-    async def _open(self, call_id: str, ref: str, caller: str, flow: Flow, source: str) -> None:
-        started = self._ports.clock.now().isoformat()
-        try:
-            async with asyncio.timeout(2):
-                row = CallRow(call_id, ref, flow.key, flow.version, source, started, None)
-                await self._ports.store.open_call(row, caller=caller)
-        except Exception as mistake:
-            log.error("open_call_failed", call=call_id, error=type(mistake).__name__)
-
-    async def _refuse(
-        self, call_id: str, ref: str, caller: str, dialled: str, by: Literal["phone", "sip"], instead: Document
-    ) -> tuple[str, Document]:
-        """No flow answers this number, or no line is free: journalled, and the caller gets something else."""
-        now = self._ports.clock.now().isoformat()
-        arrival = e.CallArrived(0.0, "", call_id, ref, caller, dialled, by, now)
+    async def _open(self, arrived: e.CallArrived, flow: Flow, source: str) -> None:
+        row = CallRow(arrived.call_id, arrived.ref, flow.key, flow.version, source, arrived.now, None)
         try:
             async with asyncio.timeout(KNOWN_SECONDS):
-                await self._ports.store.open_call(CallRow(call_id, ref, "", "", "", now, None), caller=caller)
-                await self._ports.store.append(call_id, [Entry(1, *encode(arrival))])
-                await self._ports.store.close_call(call_id, "failed")
+                await self._ports.store.open_call(row, caller=arrived.caller)
+        except Exception as mistake:
+            log.error("open_call_failed", call=arrived.call_id, error=type(mistake).__name__)
+
+    async def _refuse(self, arrived: e.CallArrived) -> tuple[str, Document]:
+        """No flow answers this number, or no line is free: journalled, and the caller gets something else."""
+        row = CallRow(arrived.call_id, arrived.ref, "", "", "", arrived.now, None)
+        try:
+            async with asyncio.timeout(KNOWN_SECONDS):
+                await self._ports.store.open_call(row, caller=arrived.caller)
+                await self._ports.store.append(arrived.call_id, [Entry(1, *encode(arrived))])
+                await self._ports.store.close_call(arrived.call_id, "failed")
         except Exception as mistake:  # the caller hears it all the same
-            log.error("refused_call_not_kept", call=call_id, error=type(mistake).__name__)
-        return call_id, instead
+            log.error("refused_call_not_kept", call=arrived.call_id, error=type(mistake).__name__)
+        return arrived.call_id, self._instead(arrived)
+
+    def _instead(self, asked: e.Event) -> Document:
+        """What a caller gets whom no flow of ours talks to: also when the carrier asks again, and at last a word."""
+        match asked:
+            case e.CallArrived(_, _, call_id, _, caller, dialled):
+                if (found := self._flows.by_number(dialled)) is None:
+                    return HangUp(UNKNOWN_NUMBER)
+                return straight_to_a_person(found[0], call_id, caller, dialled, self._ports.clock.now())
+            case e.DialEnded(bridged=False):
+                return HangUp(TOO_MANY)
+            case _:
+                return HangUp()
 
     def _begin(self, call_id: str, session: Session) -> Session:
         self._sessions[call_id] = session
@@ -166,14 +163,22 @@ class LiveCalls:
         self._tasks.pop(call_id, None)
 
     async def ask(self, call_id: str, question: Callable[[float, str], e.Event]) -> Document:
+        self._stays()
         session = self._sessions.get(call_id) or await self._revive(call_id)
-        return await session.ask(question) if session else await self._too_late(call_id, question)
+        document = await session.ask(question) if session else await self._too_late(call_id, question)
+        self._stays()
+        return document
+
+    def _stays(self) -> None:
+        """What a call says as it is let go counts no more."""
+        if self.leaving:
+            raise HandedOver
 
     async def _too_late(self, call_id: str, question: Callable[[float, str], e.Event]) -> Document:
         """What the core says to a question about a call that is over; nothing of it is kept."""
         row = await self._ports.store.call(call_id)
         if row is None or not row.flow:
-            return HangUp()
+            return self._instead(question(0.0, LATE))
         flow = self._flows.again(row.flow, row.flow_source)
         call, *_ = _folded(flow, await self._ports.store.journal(call_id))
         _, commands = step(flow, call, question(call.at, LATE))
@@ -187,7 +192,7 @@ class LiveCalls:
         row = await self._ports.store.call(call_id)
         if row is None:
             raise NoSuchCall(call_id)
-        if row.outcome is not None:
+        if row.outcome is not None or not row.flow:
             return None
         flow = self._flows.again(row.flow, row.flow_source)
         call, sequence, begun = _folded(flow, await self._ports.store.journal(call_id))
@@ -211,7 +216,7 @@ class LiveCalls:
     def tell(self, call_id: str, news: Callable[[float], e.Event]) -> None:
         if session := self._sessions.get(call_id):
             session.post(news(session.seconds()))
-        elif len(self._reviving) < MOST_REVIVING:
+        elif len(self._reviving) < MOST_REVIVING and not self.leaving:
             task = asyncio.ensure_future(self._tell_lost(call_id, news))
             self._reviving.add(task)
             task.add_done_callback(self._reviving.discard)
@@ -220,9 +225,12 @@ class LiveCalls:
 
     async def _tell_lost(self, call_id: str, news: Callable[[float], e.Event]) -> None:
         """News of a call that is not live here: it is taken up from its journal, unless it is over or unknown."""
+        lock = self._late.setdefault(call_id, asyncio.Lock())  # two at once would write the same line
         try:
-            session = await self._revive(call_id, OUTAGE_SECONDS)
-            late = session is None and await self._recorded(call_id, news(0.0))
+            async with asyncio.timeout(2 * OUTAGE_SECONDS):  # a database may not even say that it is gone
+                session = await self._revive(call_id, OUTAGE_SECONDS)
+                async with lock:
+                    late = session is None and await self._recorded(call_id, news(0.0))
         except Exception as mistake:
             if not isinstance(mistake, NoSuchCall):
                 log.error("revive_failed", call=call_id, error=type(mistake).__name__)
@@ -262,21 +270,44 @@ class LiveCalls:
         session = self._sessions.get(call_id)
         return self._ports.music(session.flow, session.flow.hold.music) if session else built_in_music()
 
-    async def transcribe(
-        self, call_id: str, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]
-    ) -> None:
+    async def transcribe(self, call_id: str, leg: str, audio: LegAudio) -> None:
         if session := self._sessions.get(call_id):
-            await session.transcribe(leg, run)
+            await session.transcribe(leg, audio)
 
     async def ended(self, seconds: float) -> None:
-        """Waits for the running calls, at most so long."""
-        if tasks := list(self._tasks.values()):
-            await asyncio.wait(tasks, timeout=seconds)
+        """Waits for the running calls, and for those taken up meanwhile, at most so long."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while tasks := list(self._tasks.values()):
+                    await asyncio.wait(tasks)
+
+    async def hand_over(self) -> None:
+        """Lets go of the calls that still run, each as its journal tells it, and gives the carrier time to ask what
+        follows the streams that end with them (reliability.md F5): whoever asks is told to ask again (`HandedOver`).
+        A caller in a room has no stream that ends, and would ask when nobody is there: she is told so now.
+        """
+        self.leaving = True
+        sessions = list(self._sessions.values())
+        told = [asyncio.ensure_future(self._told(session)) for session in sessions if waits_alone(session.call)]
+        lines = [asyncio.ensure_future(session.audio.close()) for session in sessions]
+        running = list(self._tasks.values())
+        for task in (*running, *self._reviving):
+            task.cancel()
+        if running:
+            await asyncio.wait([*told, *lines, *running], timeout=LETS_GO_SECONDS)
+            await asyncio.sleep(ASKS_SECONDS)
+
+    async def _told(self, session: Session) -> None:
+        call = session.call
+        again = MoveCaller(call.ref, AskAgain(call.handoff.room if call.handoff else ""))
+        await self._ports.carrier.perform(call.call_id, again, lambda event: None, session.seconds)
 
     async def close(self, seconds: float = 5.0) -> None:
         """Waits for running calls, then ends their tasks."""
         for reviving in list(self._reviving):
             reviving.cancel()
+        for arriving in list(self._arriving.values()):
+            arriving.cancel()
         tasks = list(self._tasks.values())
         if tasks:
             _, left = await asyncio.wait(tasks, timeout=seconds)
@@ -301,6 +332,16 @@ def _folded(flow: Flow, entries: Sequence[Entry]) -> tuple[Call, int, list[Comma
         call = replayed.call
         commands += replayed.commands
     return call, last, commands
+
+
+def _question(arrived: e.CallArrived, call_id: str) -> Callable[[float, str], e.Event]:
+    return lambda at, request: replace(arrived, at=at, request=request, call_id=call_id)
+
+
+def _talking(arrived: e.CallArrived) -> Mapping[str, object]:
+    """What the office's page is told of a new call."""
+    now = {"state": "talking", "caller": arrived.caller, "since": arrived.now}
+    return {"type": "call", "call_id": arrived.call_id, **now}
 
 
 def _new_id() -> str:

@@ -9,17 +9,18 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from types import MappingProxyType
 from weakref import WeakKeyDictionary
+from zoneinfo import ZoneInfo
 
 import structlog
 
 from flowengine.call.journal import decode
 from flowengine.call.measures import CallMeasures, judged, measure, unmeasured
-from flowengine.call.metrics import Value, alerts, figures
-from flowengine.flow.compiler import compile_flow
-from flowengine.flow.diagnostics import FlowInvalid
-from flowengine.flow.figures import AGAIN_SECONDS, ALERT_SECONDS
+from flowengine.call.metrics import Value, alerts, begins, figures
+from flowengine.flow.compiler import compile_kept
+from flowengine.flow.figures import AGAIN_SECONDS, ALERT_DAYS
 from flowengine.flow.model import Flow
-from flowengine.runtime.ports import CallRow, Entry, Store
+from flowengine.runtime.ports import Store
+from flowengine.runtime.rows import CallRow, Entry
 
 log = structlog.get_logger("flowengine.measuring")
 
@@ -34,7 +35,7 @@ PATIENCE = 0.5  # seconds a page waits for a new one
 
 @dataclass(frozen=True, slots=True)
 class Alerts:
-    """The figures of the last 7 days, and of each limit whether it is passed."""
+    """The figures of the last 7 days of the office's calendar, and of each limit whether it is passed."""
 
     figures: Mapping[str, Value]
     raised: Mapping[str, bool]
@@ -83,7 +84,7 @@ class Measurer:
 
     async def _look(self, flow: Flow, now: datetime, look: _Look) -> None:
         try:
-            since = now - timedelta(seconds=ALERT_SECONDS)
+            since = begins(now, ALERT_DAYS, ZoneInfo(flow.office.timezone))
             found = figures(await self.calls(flow.key, since, flow), since, now)
             look.found, look.at = Alerts(found, alerts(flow.alert_when, found)), now
         except Exception as mistake:  # whatever a store's library raises: what was known last stands until it works
@@ -139,10 +140,7 @@ class Measurer:
         if version not in self._flows:
             if len(self._flows) >= MOST_FLOWS:
                 self._flows.popitem(last=False)
-            try:
-                self._flows[version] = compile_flow(row.flow_source, row.flow)
-            except FlowInvalid:
-                self._flows[version] = None
+            self._flows[version] = compile_kept(row.flow_source, row.flow)
         return self._flows[version]
 
     async def _with_wraps(self, calls: Sequence[CallMeasures]) -> Sequence[CallMeasures]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from flowengine.flow.wav_header import UnusableSound, wav_seconds
 from flowengine.runtime.mulaw import RATE, crossed, decode, encode, ramped, trimmed, without_long_pauses
-from flowengine.runtime.wav import BadWav, read_wav
+from flowengine.runtime.wav import read_wav
 
 MOST_BYTES = 120 * 2**20  # of a file: ten minutes of stereo at CD quality
 MOST_PAUSE = RATE  # samples of silence inside a piece: who waits must not think that the line is dead
@@ -116,7 +116,7 @@ def playable(content: bytes) -> bytes:
     try:
         wav_seconds(content)  # the length too, before anything is decoded
         audio = read_wav(content)
-    except (UnusableSound, BadWav) as problem:
+    except UnusableSound as problem:
         raise NotMusic(str(problem)) from None
     heard = without_long_pauses(trimmed(audio), MOST_PAUSE)
     if not heard:

@@ -12,11 +12,12 @@ from pathlib import Path
 
 import structlog
 
+from flowengine.runtime.mulaw import RATE
 from flowengine.runtime.ports import Speaker, SpeakerFailed
 
 log = structlog.get_logger("flowengine.phrasebook")
 
-LONGEST = 60 * 8000  # bytes of one sentence
+LONGEST = 60 * RATE  # bytes of one sentence
 MOST_KEPT = 48 * 2**20  # bytes of kept sentences in memory: a hundred minutes
 MOST_RENDERINGS = 64  # under way at a time; more are refused, not queued
 WARMING = 2  # at a time: calls find a free speaker while a flow is being warmed

@@ -9,12 +9,11 @@ from typing import Protocol
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from websockets.asyncio.client import ClientConnection
-from websockets.asyncio.client import connect as websocket_connect
+from websockets.asyncio.client import connect as WebSocketConnect
 from websockets.exceptions import ConnectionClosed, InvalidStatus, WebSocketException
 
 from flowengine.runtime.backlog import PATIENCE, Backlog
-from flowengine.runtime.ports import ConnectFailed
-from flowengine.runtime.wires import SILENT, tls_of
+from flowengine.runtime.wires import SILENT, ConnectFailed, tls_of
 
 NORMAL, FAILED = 1000, 1011
 
@@ -37,7 +36,7 @@ class _Wire(Protocol):
 
 
 class PlainSocket:
-    """`ports.MediaSocket` over a wire: a reader, a writer, and a backlog between `send` and the writer."""
+    """`wires.MediaSocket` over a wire: a reader, a writer, and a backlog between `send` and the writer."""
 
     def __init__(self, wire: _Wire) -> None:
         self._wire = wire
@@ -194,9 +193,16 @@ class ClientSocket(PlainSocket):
         super().__init__(_ClientWire(connection))
 
 
+class _Straight(WebSocketConnect):
+    """Goes where it is told and nowhere else: what is in the headers is for nobody else."""
+
+    def process_redirect(self, exc: Exception) -> Exception:
+        return exc
+
+
 async def connect(url: str, headers: Mapping[str, str], open_timeout: float, max_size: int) -> ClientSocket:
     try:
-        connection = await websocket_connect(
+        connection = await _Straight(
             url,
             additional_headers=headers,
             proxy=None,  # the library would read proxies from the environment

@@ -8,10 +8,24 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, Protocol
 
-from flowengine.call.commands import AgentCommand, CarrierCommand, Document, StartAgent
+from flowengine.call.commands import AgentCommand, CarrierCommand, StartAgent
+from flowengine.call.documents import Document
 from flowengine.call.events import Event
+from flowengine.runtime.rows import (
+    Access,
+    AccessLine,
+    CallRow,
+    DeskKey,
+    Entry,
+    Note,
+    Parcel,
+    ParcelState,
+    Verdict,
+    WrapUp,
+)
 
 Post = Callable[[Event], None]  # hands an event to the call's session; never blocks
+LegAudio = Callable[[Callable[[bytes], None]], Awaitable[None]]  # hands over one leg's audio until its stream is over
 
 
 class Clock(Protocol):
@@ -20,36 +34,6 @@ class Clock(Protocol):
     def now(self) -> datetime: ...
 
     def monotonic(self) -> float: ...
-
-
-class ConnectFailed(Exception):
-    """No WebSocket could be opened; `status` is the HTTP status of the refusal, None when nobody answered."""
-
-    def __init__(self, reason: str, status: int | None = None) -> None:
-        super().__init__(reason)
-        self.status = status
-
-
-class MediaSocket(Protocol):
-    """The seam between the frame path and a WebSocket library: callbacks in, sends that never wait.
-
-    `send` queues at most 2 s of audio (`droppable`) towards a peer that does not read; beyond that the oldest audio is
-    dropped and counted. Control messages are never dropped; a peer that takes nothing for 2 s is closed.
-    """
-
-    @property
-    def dropped(self) -> int: ...
-
-    @property
-    def close_code(self) -> int | None:
-        """The code the peer closed with; None while it has not."""
-
-    def send(self, message: str | bytes, *, droppable: bool = False) -> None: ...
-
-    async def run(self, on_message: Callable[[str | bytes], None]) -> None:
-        """Calls `on_message` for each message until the socket is over; never raises for a broken peer."""
-
-    async def close(self, code: int = 1000) -> None: ...
 
 
 class CallerListener(Protocol):
@@ -82,9 +66,7 @@ class CallerLine(Protocol):
 
 
 class Calls(Protocol):
-    """The running calls, as the routes of an adapter or a page see them
-    (implemented by `runtime.session.LiveCalls`).
-    """
+    """The running calls, as the routes of an adapter or a page see them (implemented by `runtime.live.LiveCalls`)."""
 
     async def arrive(
         self, *, ref: str, caller: str, dialled: str, arrives_by: Literal["phone", "sip"]
@@ -95,7 +77,8 @@ class Calls(Protocol):
         """Puts a question (an event made from `at` and a request id) to a call and waits for its answer, at most 5 s.
 
         A call that is not live here is revived from its journal. Raises `NoSuchCall` when there is none; when the call
-        is over or does not answer in time the document is `HangUp`.
+        is over or does not answer in time the document is `HangUp`. Raises `HandedOver` when it is to be asked again,
+        of the next process.
         """
 
     def tell(self, call_id: str, news: Callable[[float], Event]) -> None:
@@ -110,16 +93,16 @@ class Calls(Protocol):
     def music(self, call_id: str) -> bytes:
         """The hold music of a call's flow as mu-law 8 kHz; the built-in one for a call that is not live here."""
 
-    async def transcribe(
-        self, call_id: str, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]
-    ) -> None:
-        """Runs the transcript of one leg: `run(hear)` feeds audio until the
-        stream is over. A newer stream replaces an older.
-        """
+    async def transcribe(self, call_id: str, leg: str, audio: LegAudio) -> None:
+        """Runs the transcript of one leg: `audio(hear)` until the stream is over. A newer stream replaces an older."""
 
 
 class NoSuchCall(Exception):
     """There is no journal of this call."""
+
+
+class HandedOver(Exception):
+    """The call goes on with whichever process is asked next: this one is about to end, or another has the call."""
 
 
 class Carrier(Protocol):
@@ -143,7 +126,7 @@ class AgentSession(Protocol):
     async def perform(self, command: AgentCommand) -> None: ...
 
     async def close(self) -> None:
-        """Ends the session with `session.end`, waits at most 3 s for the farewell. Safe to repeat."""
+        """Ends the session in good order: waits at most 3 s for the farewell. Safe to repeat."""
 
 
 class AgentListener(Protocol):
@@ -163,9 +146,8 @@ class AgentListener(Protocol):
 
 class VoiceAgent(Protocol):
     async def open(self, opening: StartAgent, listener: AgentListener) -> AgentSession:
-        """Returns at once; `AgentReady` or `AgentFailed` reach the listener as
-        events (not ready within 2 s is a failure).
-        """
+        """Returns at once; `AgentReady` or `AgentFailed` reach the listener as events (not ready within 2 s is a
+        failure)."""
 
 
 class Speaker(Protocol):
@@ -200,124 +182,6 @@ class Transcriber(Protocol):
         self, heard: Callable[[Heard], None], gap: Callable[[bool], None], *, language: str = "English"
     ) -> TranscriptSession:
         """Opens one leg's transcript. `gap(True)` when it breaks, `gap(False)` when it goes on; never raises later."""
-
-
-@dataclass(frozen=True, slots=True)
-class Entry:
-    """One line of a journal: its number from 1 without gaps, and the event (or note) as JSON. `blanked` when retention
-    has emptied it: the body still decodes, with every word in it gone (texts are "", mappings empty)."""
-
-    sequence: int
-    kind: str
-    body: str
-    blanked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class CallRow:
-    call_id: str
-    ref: str
-    flow: str
-    flow_version: str
-    flow_source: str
-    started: str
-    outcome: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Access:
-    """Somebody looked at something, did something with it, or was refused: a line of the trail of accesses.
-
-    `who` is a name of a desk key, "link of <handoff>", "command line", "engine" or "unknown"; `what` says it in words
-    of ours, such as "page opened".
-    """
-
-    flow: str
-    at: str  # ISO wall time
-    who: str
-    what: str
-    call_id: str = ""
-    handoff: str = ""
-    detail: str = ""  # never a caller's words
-
-
-@dataclass(frozen=True, slots=True)
-class AccessLine:
-    """An access as it is kept: its number within its flow, from 1 without gaps."""
-
-    sequence: int
-    access: Access
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """Whether a chain holds. `broken` is the first sequence number that does not fit, 0 when all do; `blanked` is how
-    many lines retention has emptied (their digests still stand in the chain). `sealed` is the line of a trail of
-    accesses from which on a key vouches for it; 0: from none, or there is no key to check with."""
-
-    lines: int
-    broken: int = 0
-    blanked: int = 0
-    why: str = ""
-    sealed: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class DeskKey:
-    """A sign-in to one office's desk. `departments` empty is all of them; `secret` is a salted hash, never a word."""
-
-    id: str
-    flow: str
-    name: str
-    role: Literal["staff", "manager"]
-    departments: tuple[str, ...]
-    secret: str
-    made: str
-    revoked: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class WrapUp:
-    """What staff said of a hand-off afterwards; None is not said."""
-
-    handoff: str
-    resolved: bool | None
-    needed_person: bool | None
-    by: str
-    at: str
-
-
-@dataclass(frozen=True, slots=True)
-class Note:
-    handoff: str
-    text: str
-    by: str
-    at: str
-
-
-# Taken by its receiver is `sent`. A text is first taken by the carrier; when that says it reached its phone, it has
-# `arrived`.
-ParcelState = Literal["waiting", "sent", "arrived", "dead"]
-Channel = Literal["webhook", "sms", "email", "desk"]
-
-
-@dataclass(frozen=True, slots=True)
-class Parcel:
-    """Something on its way to another system, to somebody's phone or mailbox, or to a department's desk."""
-
-    id: str  # the message id a receiver sees; the same for every try
-    call_id: str
-    flow: str
-    event: str  # handoff.decided …, see call.commands.Deliver
-    channel: Channel
-    address: str  # of the desk's channel: the department
-    data: Mapping[str, object]
-    handoff: str = ""
-    made: str = ""  # ISO wall time
-    due: str = ""  # when it is tried next
-    tries: int = 0
-    state: ParcelState = "waiting"
-    error: str = ""  # of the last try, in our words; never an answer's body
 
 
 class Store(Protocol):

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable, Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
-from flowengine.runtime.ports import Parcel
+from flowengine.runtime.rows import Parcel
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,14 +5,15 @@ commands; timers; and the rescue when we are at fault.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from functools import partial
-from typing import assert_never, get_args
+from typing import get_args
 
 import structlog
 
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.journal import encode, encode_commands
 from flowengine.call.machine import rescue, step
@@ -22,35 +23,36 @@ from flowengine.call.state import Call, attempt_on
 from flowengine.call.wording import FILLER, ours
 from flowengine.flow.model import Flow
 from flowengine.runtime.audio import CallAudio
-from flowengine.runtime.consult import Consult
+from flowengine.runtime.consult import Consults
 from flowengine.runtime.ear import AgentEar
 from flowengine.runtime.gauge import Gauge
 from flowengine.runtime.lane import Lane, again_and_again
 from flowengine.runtime.ledger import Ledger
 from flowengine.runtime.mistakes import where
 from flowengine.runtime.news import PageNews
+from flowengine.runtime.outward import Outward
 from flowengine.runtime.phrasebook import Phrasebook
 from flowengine.runtime.ports import (
     AgentSession,
     Bus,
     CallerLine,
     Carrier,
-    Channel,
     Clock,
-    Heard,
+    HandedOver,
+    LegAudio,
     Outbox,
-    Parcel,
     Store,
     Transcriber,
     VoiceAgent,
 )
+from flowengine.runtime.transcripts import Transcripts
 
 log = structlog.get_logger("flowengine.session")
 
 MOST_EVENTS = 2048
 FLUSH_SECONDS = 30.0  # for what a store that failed has not taken yet
 ANSWER_SECONDS = 5.0
-MOST_ANSWER = 2000  # characters of what an address says to a tool
+LATE_SECONDS = 5.0  # who stands still for less loses no call: the carrier waits 15 for an answer
 LINGER_SECONDS = 40.0  # after the end, for staff legs to end too: an order that was lost is given again
 
 _CARRIER = get_args(c.CarrierCommand)
@@ -80,17 +82,16 @@ class Session:
     def __init__(self, flow: Flow, ports: Ports, *, began: float, call: Call | None = None, sequence: int = 0) -> None:
         self.flow, self.call, self._ports, self._began = flow, call or Call(), ports, began
         self._sequence = sequence
+        self._taken = 0.0  # when the latest event was taken, in the call's seconds
         self._ledger = Ledger(ports.store, sequence)
         self._events: asyncio.Queue[e.Event] = asyncio.Queue(MOST_EVENTS)
-        self._questions: dict[str, asyncio.Future[c.Document]] = {}
+        self._questions: dict[str, asyncio.Future[documents.Document]] = {}
         self._asked = 0
         self._timers: dict[str, asyncio.TimerHandle] = {}
         self._lanes: dict[str, Lane] = {}
         self._agent: AgentSession | None = None
         self._ear: AgentEar | None = None  # what the present agent says goes through; an earlier one is not heard
         self._agents = 0
-        self._consults: dict[str, Consult] = {}
-        self._transcripts: dict[str, asyncio.Task[None]] = {}
         self._redactor = Redactor.of_flow(flow)
         self._news = PageNews(self._publish, self.seconds)
         self._loop = asyncio.get_running_loop()
@@ -104,6 +105,9 @@ class Session:
             filler=ours(FILLER, self.call.language or flow.receptionist.languages[0]),
         )
         self._gauge = Gauge(ports.transcriber, self.audio, self._gauged)
+        self._transcripts = Transcripts(ports.transcriber, self._partial, self.post, self.seconds)
+        self._outward = Outward(flow.key, ports.outbox, ports.clock, self._lane, self.post, self.seconds)
+        self._consults = Consults(ports.agent, self._lane, self.post, self.seconds)
 
     # ---- the loop --------------------------------------------------------------------------------------------------
 
@@ -153,6 +157,7 @@ class Session:
 
     async def _take(self, event: e.Event) -> None:
         """Journal, then act. What the flow does not want kept is taken out first: nobody behind this line sees it."""
+        self._taken = self.seconds()
         event = self._redactor.event(event, self.call)
         try:
             call, commands = step(self.flow, self.call, event)
@@ -189,18 +194,20 @@ class Session:
             await self._agent.close()
         await self._gauge.want(False)
         await self.audio.close()
-        await asyncio.gather(*(consult.close() for consult in self._consults.values()), return_exceptions=True)
-        for task in self._transcripts.values():
-            task.cancel()
+        await self._consults.close()
+        self._transcripts.close()
         await self._ledger.flush(self.call.call_id, FLUSH_SECONDS)
 
     # ---- questions -------------------------------------------------------------------------------------------------
 
-    async def ask(self, question: Callable[[float, str], e.Event]) -> c.Document:
-        """Puts a question to the call; `HangUp` when it cannot answer in time."""
+    async def ask(self, question: Callable[[float, str], e.Event]) -> documents.Document:
+        """Puts a question to the call; `HangUp` when it cannot answer in time. Raises `HandedOver` when another process
+        has taken the call over: there it goes on, and whoever is asked next knows that."""
+        if self._ledger.taken_over:
+            raise HandedOver
         self._asked += 1
         request = f"q{self._asked}"
-        answer: asyncio.Future[c.Document] = self._loop.create_future()
+        answer: asyncio.Future[documents.Document] = self._loop.create_future()
         self._questions[request] = answer
         self.post(question(self.seconds(), request))
         try:
@@ -208,11 +215,13 @@ class Session:
                 return await answer
         except TimeoutError:
             log.error("question_unanswered", call=self.call.call_id)
-            return c.HangUp()
+            return documents.HangUp()
         except asyncio.CancelledError:
-            if answer.cancelled():  # the session closed under the question
-                return c.HangUp()
-            raise
+            if not answer.cancelled():
+                raise
+            if self._ledger.taken_over:
+                raise HandedOver from None
+            return documents.HangUp()  # the session closed under the question
         finally:
             self._questions.pop(request, None)
 
@@ -231,21 +240,14 @@ class Session:
             case c.EndCall(outcome):
                 self._lane("desk").put(partial(self._end, outcome))
                 self.over.set()
-            case c.Deliver(parcel, event, channel, address, data, handoff):
-                self._lane("outbox").put(
-                    partial(self._keep, self._parcel(parcel, event, channel, address, data, handoff))
-                )
-            case c.AddWork(work, kind, department, fields):
-                given = {"kind": kind, "fields": dict(fields)}
-                self._lane("desk").put(partial(self._keep, self._parcel(work, "work.added", "desk", department, given)))
-            case c.AskAddress():
-                self._lane(f"tool:{command.tool_call}").put(partial(self._ask_address, command))
+            case c.Deliver() | c.AddWork() | c.AskAddress():
+                self._outward.perform(self.call.call_id, command)
             case c.ShowCard(handoff, card):
                 self._lane("desk").put(partial(self._show, handoff, card))
             case c.GaugeSpeech(wanted):
                 self._lane("gauge").put(partial(self._gauge.want, wanted))
             case c.StartConsult() | c.AnswerConsultTool() | c.EndConsult():
-                self._consult(command)
+                self._consults.perform(command)
             case c.StartAgent():
                 self._lane("agent").put(partial(self._open_agent, command))
             case _ if isinstance(command, _MEDIA):
@@ -253,10 +255,10 @@ class Session:
             case _ if isinstance(command, _AGENT):
                 self._lane("agent").put(partial(self._order_agent, command))
             case c.CheckCaller() | c.CheckRoom():  # beside the orders: a question that gets no answer holds none up
-                self._lane("carrier:check").put(partial(self._order_carrier, command))
+                self._lane("carrier:check").put(partial(self._order_carrier, command, self._taken))
             case _ if isinstance(command, _CARRIER):
                 leg = getattr(command, "leg", "caller")
-                self._lane(f"carrier:{leg}").put(partial(self._order_carrier, command))
+                self._lane(f"carrier:{leg}").put(partial(self._order_carrier, command, self._taken))
 
     def _lane(self, name: str) -> Lane:
         return self._lanes.setdefault(name, Lane(name))
@@ -270,7 +272,13 @@ class Session:
         self._timers.pop(timer, None)
         self.post(e.TimerFired(self.seconds(), timer))
 
-    async def _order_carrier(self, command: c.CarrierCommand) -> None:
+    async def _order_carrier(self, command: c.CarrierCommand, since: float) -> None:
+        """`since` is when its reason came. A process that stood still meanwhile may have lost the call, and what it
+        still wants to order has been ordered (reliability.md F30)."""
+        late = self.seconds() - since > LATE_SECONDS
+        if late and not await self._ledger.ours(self.call.call_id):
+            log.warning("order_left_out", call=self.call.call_id, order=type(command).__name__)
+            return
         await self._ports.carrier.perform(self.call.call_id, command, self.post, self.seconds)
 
     async def _open_agent(self, opening: c.StartAgent) -> None:
@@ -295,48 +303,11 @@ class Session:
         else:
             await self._agent.perform(command)
 
-    def _consult(self, command: c.ConsultCommand) -> None:
-        """In order for each leg; for a leg whose audio never came or is gone there is nothing to do."""
-        consult = self._consults.get(command.leg)
-        if consult is None:
-            return
-        lane = self._lane(f"consult:{command.leg}")
-        match command:
-            case c.StartConsult(_, opening):
-                lane.put(partial(consult.start, self._ports.agent, opening))
-            case c.AnswerConsultTool(_, answer):
-                lane.put(partial(consult.answer, answer))
-            case c.EndConsult():
-                consult.hush()  # not behind what the lane still does: the leg is being moved already
-                lane.put(consult.end)
-            case _:
-                assert_never(command)
-
     def redo(self, commands: Iterable[c.Command]) -> None:
         """What a lost process may have left undone, and what may be done twice: work and deliveries are kept once."""
         for command in commands:
             if isinstance(command, c.AddWork | c.Deliver):
                 self._do(command)
-
-    async def _keep(self, parcel: Parcel) -> None:
-        await again_and_again("outbox", lambda: self._ports.outbox.put(parcel))
-
-    async def _ask_address(self, command: c.AskAddress) -> None:
-        data = {"call_id": self.call.call_id, "flow": self.flow.key, "tool": command.tool, **command.arguments}
-        parcel = self._parcel(command.parcel, "tool.called", "webhook", command.address, data)
-        try:
-            answer = await self._ports.outbox.ask(parcel, command.seconds)
-        except Exception as mistake:
-            log.error("tool_not_asked", call=self.call.call_id, error=type(mistake).__name__)
-            answer = None
-        said = (answer or "")[:MOST_ANSWER]
-        self.post(e.ToolAnswered(self.seconds(), command.tool_call, answer is not None, said))
-
-    def _parcel(
-        self, id: str, event: str, channel: Channel, address: str, data: Mapping[str, object], handoff: str = ""
-    ) -> Parcel:
-        now = self._ports.clock.now().isoformat()
-        return Parcel(id, self.call.call_id, self.flow.key, event, channel, address, data, handoff, made=now, due=now)
 
     async def _show(self, handoff: str, card: Mapping[str, object]) -> None:
         store, bus, flow, call = self._ports.store, self._ports.bus, self.flow.key, self.call.call_id
@@ -348,6 +319,8 @@ class Session:
     async def _end(self, outcome: str) -> None:
         call = self.call.call_id
         await self._ledger.flush(call, FLUSH_SECONDS)
+        if self._ledger.taken_over:  # it goes on elsewhere
+            return
         await again_and_again("outcome", lambda: self._ports.store.close_call(call, outcome))
         await self._ports.bus.publish(f"call:{call}", {"type": "ended", "outcome": outcome, "id": self._sequence})
         await self._ports.bus.publish(f"office:{self.flow.key}", {"type": "call", "call_id": call, "state": "ended"})
@@ -360,7 +333,7 @@ class Session:
         if stream != self.call.stream or self.over.is_set():
             await line.close()
             return
-        self._end_transcript(self.call.caller_leg)  # of a room the caller has left: its stream would outlive the room
+        self._transcripts.end(self.call.caller_leg)  # of a room the caller has left: its stream would outlive the room
         self.post(e.MediaStarted(self.seconds(), stream))
         try:
             await self.audio.run(line)
@@ -379,7 +352,7 @@ class Session:
         self.post(event)
 
     def agent_partial(self, text: str) -> None:
-        self._news.partial("caller", self._redactor.partial(self.call, "caller", text), self._sequence)
+        self._partial("caller", text)
 
     def call_seconds(self) -> float:
         return self.seconds()
@@ -391,58 +364,24 @@ class Session:
         if not self._consults_on(leg):
             await line.close()
             return
-        consult = self._consults.get(leg)
-        if consult is None or consult.is_over():
-            consult = self._consults[leg] = Consult(leg, self.post, self.seconds)
-        self.post(e.StaffMediaStarted(self.seconds(), leg))
-        try:
-            await consult.run(line)
-        finally:
-            if consult.is_over():
-                await consult.end()
+        await self._consults.run(leg, line)
 
     def _consults_on(self, leg: str) -> bool:
         attempt = attempt_on(self.call, leg)
         open_ = attempt is not None and attempt.outcome is None and attempt.consulting
         return open_ and not self.over.is_set()
 
-    # ---- transcripts of connected legs -----------------------------------------------------------------------------
+    # ---- what is said ----------------------------------------------------------------------------------------------
 
-    async def transcribe(self, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]) -> None:
+    async def transcribe(self, leg: str, audio: LegAudio) -> None:
         """One leg's transcript until its stream ends; a newer stream of the leg replaces an older one."""
-        self._end_transcript(leg)
-        task = asyncio.ensure_future(self._transcribe(leg, run))
-        self._transcripts[leg] = task
-        await asyncio.wait([task])
-
-    def _end_transcript(self, leg: str) -> None:
-        if (transcript := self._transcripts.pop(leg, None)) is not None:
-            transcript.cancel()
-
-    async def _transcribe(self, leg: str, run: Callable[[Callable[[bytes], None]], Awaitable[None]]) -> None:
-        speaker = "caller" if leg == self.call.caller_leg else "staff"
-        transcript = await self._ports.transcriber.open(
-            partial(self._heard, speaker), lambda broken: self.post(e.TranscriptGap(self.seconds(), leg, broken))
-        )
-        try:
-            await run(transcript.hear)
-            if speaker == "caller":
-                self.post(e.CallerUnheard(self.seconds()))
-        finally:
-            await transcript.close()
+        await self._transcripts.run(leg, "caller" if leg == self.call.caller_leg else "staff", audio)
 
     def _gauged(self, confidence: float) -> None:
         self.post(e.SpeechGauged(self.seconds(), confidence))
 
-    def _heard(self, speaker: str, heard: Heard) -> None:
-        if not heard.final:
-            self._news.partial(speaker, self._redactor.partial(self.call, speaker, heard.text), self._sequence)
-        elif speaker == "caller":
-            self.post(e.CallerSaid(self.seconds(), heard.text))
-        else:
-            self.post(e.StaffSaid(self.seconds(), heard.text))
-
-    # ---- news for pages --------------------------------------------------------------------------------------------
+    def _partial(self, speaker: str, text: str) -> None:
+        self._news.partial(speaker, self._redactor.partial(self.call, speaker, text), self._sequence)
 
     def _publish(self, news: Mapping[str, object]) -> None:
         self._lane("news").put(partial(self._ports.bus.publish, f"call:{self.call.call_id}", news))

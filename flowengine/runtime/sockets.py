@@ -10,7 +10,7 @@ from starlette.websockets import WebSocket
 
 from flowengine.runtime import plain_sockets
 from flowengine.runtime.backlog import PATIENCE
-from flowengine.runtime.ports import ConnectFailed, MediaSocket
+from flowengine.runtime.wires import ConnectFailed, MediaSocket
 
 try:
     from flowengine.runtime import fast_sockets, upgrade

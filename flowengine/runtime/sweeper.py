@@ -12,7 +12,8 @@ import structlog
 from flowengine.call.events import MessageRecorded, RecordingEnded, RecordingStarted
 from flowengine.call.journal import BadJournal, decode
 from flowengine.flow.model import Flow, Privacy
-from flowengine.runtime.ports import CannotDecrypt, Clock, Entry, Store
+from flowengine.runtime.ports import CannotDecrypt, Clock, Store
+from flowengine.runtime.rows import Entry
 
 log = structlog.get_logger("flowengine.sweeper")
 

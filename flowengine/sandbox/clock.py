@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import inspect
 import selectors
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from time import monotonic, sleep
@@ -19,6 +19,7 @@ __all__ = ["PacedLoop", "PinnedClock", "Timeless"]
 
 
 SHORTEST_POLL = 0.001  # seconds; epoll cannot wait for less
+LONGEST_WAIT = 0.02  # seconds waited in one go: a machine that stands still meanwhile costs no more call time than this
 LONGEST_STAND = 5.0  # wall seconds that time stands still at most while somebody works
 
 
@@ -40,15 +41,16 @@ class _PacedSelector(selectors.DefaultSelector):
         return self._wait(timeout)
 
     def _wait(self, timeout: float | None) -> list[tuple[selectors.SelectorKey, int]]:
+        longest = LONGEST_WAIT * self.speed
+        wait = longest if timeout is None else min(timeout, longest)  # call seconds
         began = monotonic()
-        wait = None if timeout is None else timeout / self.speed
-        if wait is not None and wait < SHORTEST_POLL:
-            sleep(wait)
-            wait = 0
-        ready = super().select(wait)
-        passed = (monotonic() - began) * self.speed
+        if wait / self.speed < SHORTEST_POLL:
+            sleep(wait / self.speed)
+            ready = super().select(0)
+        else:
+            ready = super().select(wait / self.speed)
         # Never past the next timer, and exactly to it when the wait ran out: the scheduler's lateness is not call time.
-        self.elapsed += passed if timeout is None else min(passed, timeout) if ready else timeout
+        self.elapsed += min((monotonic() - began) * self.speed, wait) if ready else wait
         return ready
 
 
@@ -78,6 +80,18 @@ class PacedLoop(asyncio.SelectorEventLoop):
             yield
         finally:
             self._paced.working -= 1
+
+    def run_in_executor(  # type: ignore[override]  # the signature of typeshed is generic
+        self, executor: Any, func: Callable[..., Any], *args: Any
+    ) -> asyncio.Future[Any]:
+        """What a thread works for the loop costs no call time either."""
+        working = super().run_in_executor(executor, func, *args)
+        self._paced.working += 1
+        working.add_done_callback(self._worked)
+        return working
+
+    def _worked(self, _: object) -> None:
+        self._paced.working -= 1
 
 
 class Timeless:

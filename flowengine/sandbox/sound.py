@@ -95,6 +95,12 @@ _LEVELS = 33
 _RMS = 3300.0  # about -20 dBFS
 
 
+@cache
+def _vibrato() -> list[float]:
+    """The moments of a loop, in samples, a little too soon and too late in turn."""
+    return [t + 6 * math.sin(t / 211) for t in range(_LOOP)]
+
+
 @lru_cache(maxsize=64)
 def _vowel(vowel: str, pitch: int) -> bytes:
     """A sustained vowel at -20 dBFS: harmonics of `pitch` Hz weighted by the formants, with a slow vibrato."""
@@ -107,7 +113,7 @@ def _vowel(vowel: str, pitch: int) -> bytes:
     for n, weight, phase in zip(harmonics, weights, phases, strict=True):
         if weight > 0.01:
             step = math.tau * n * pitch / RATE
-            wave = [w + weight * math.sin(phase + step * (t + 6 * math.sin(t / 211))) for t, w in enumerate(wave)]
+            wave = [w + weight * math.sin(phase + step * t) for t, w in zip(_vibrato(), wave, strict=True)]
     gain = _RMS / math.sqrt(sum(w * w for w in wave) / _LOOP)
     return encode([int(gain * w) for w in wave])
 

@@ -2,8 +2,7 @@
 
 `lose_frame {leg, direction, saying}`, `lose_key {digit}`, `lose_callback {path, nth}`, `lose_card {}`,
 `rest_silent {path, nth}` (an order is carried out and never answered), `rest_error {path, status, code, nth}`,
-`refuse_refer {answer, nth}`, `lose_text {to, code}`, `cut_stream {after, nth}`, `receptionist_fails {after}`,
-`receptionist_drops {after}`.
+`refuse_refer {answer, nth}`, `receptionist_fails {after}`, `receptionist_drops {after}`.
 `nth` counts from 1; `all` is each time.
 """
 
@@ -18,8 +17,8 @@ from flowengine.sandbox.agent import DropsAfter, FailsAfter, Misbehaviour
 
 LOSE_CARD = "lose_card"  # the office's own system refuses the card
 KINDS = frozenset({
-    "lose_frame", "lose_key", "lose_callback", LOSE_CARD, "rest_silent", "rest_error", "refuse_refer", "lose_text",
-    "cut_stream", "receptionist_fails", "receptionist_drops",
+    "lose_frame", "lose_key", "lose_callback", LOSE_CARD, "rest_silent", "rest_error", "refuse_refer",
+    "receptionist_fails", "receptionist_drops",
 })  # fmt: skip
 
 
@@ -57,10 +56,6 @@ def _made(kind: str, how: Mapping[str, Any]) -> phone.Fault | FailsAfter | Drops
             return phone.RestAnswers(how["path"], int(how["status"]), int(how["code"]), _nth(how.get("nth", "1")))
         case "refuse_refer":
             return phone.AnswerRefer(int(how.get("answer", "405")), _nth(how.get("nth", "1")))
-        case "lose_text":
-            return phone.LoseText(how["to"], int(how.get("code", "30003")))
-        case "cut_stream":
-            return phone.CutStream(_seconds(how["after"]), int(how.get("nth", "1")))
         case "receptionist_fails":
             return FailsAfter(_seconds(how["after"]))
         case "receptionist_drops":

@@ -82,6 +82,7 @@ class World:
     wall: PinnedClock
     flow: Flow
     loop: PacedLoop
+    settings: Settings
     sentences: Path | None  # where the engine keeps the fixed ones
     kept: Path | None  # where those of other runs are
 
@@ -111,7 +112,7 @@ async def running(
     transcriber = StreamingService(api_key=ASSEMBLY_KEY, now=now, behaviour=sure, script=options.transcripts)
     async with contextlib.AsyncExitStack() as stack:
         folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="flowengine-"))
-        server_socket = stack.enter_context(_listening(options.port))
+        server_socket = stack.enter_context(listening(options.port))
         address = f"http://127.0.0.1:{server_socket.getsockname()[1]}"
         carrier = phone.Carrier(
             account_sid=ACCOUNT_SID,
@@ -156,7 +157,8 @@ async def running(
         flow = next(iter(flows.flows.values()))
         async with _served(engine, server_socket):
             _connect(carrier, flow, scenario)
-            yield World(engine, carrier, agent, transcriber, receiver, mailbox, clock, now, flow, loop, sentences, kept)
+            parts = (engine, carrier, agent, transcriber, receiver, mailbox, clock, now, flow, loop, settings)
+            yield World(*parts, sentences, kept)
 
 
 async def _stopped(*emulators: Stops) -> None:
@@ -199,7 +201,7 @@ class _Receivers(Mapping[str, str]):
 
 
 @contextlib.contextmanager
-def _listening(port: int) -> Iterator[socket.socket]:
+def listening(port: int) -> Iterator[socket.socket]:
     # With the protocol named: asyncio switches Nagle's delay off for such sockets only, and a document that waits 40 ms
     # for it costs the caller seconds in a fast sandbox.
     with socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP) as listener:

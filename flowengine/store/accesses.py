@@ -9,7 +9,7 @@ from typing import Any
 from sqlalchemy import ColumnElement, Row, and_, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flowengine.runtime.ports import Access, AccessLine, Verdict
+from flowengine.runtime.rows import Access, AccessLine, Verdict
 from flowengine.store import register
 from flowengine.store.chain import Head, Line, accesses_of, beginning, check, extend
 from flowengine.store.seal import Seal

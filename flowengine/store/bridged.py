@@ -18,7 +18,8 @@ import structlog
 from sqlalchemy import exc
 
 from flowengine.runtime.ledger import append_once
-from flowengine.runtime.ports import Access, CallRow, CannotDecrypt, Entry, Parcel
+from flowengine.runtime.ports import CannotDecrypt
+from flowengine.runtime.rows import Access, CallRow, Entry, Parcel
 from flowengine.store.spool import MOST_BYTES, Spool, SpoolFull
 from flowengine.store.sql import SqlStore
 from flowengine.store.vault import Vault

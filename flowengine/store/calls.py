@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, and_, insert, select
 
-from flowengine.runtime.ports import CallRow
+from flowengine.runtime.rows import CallRow
 from flowengine.store.statements import Statements
 from flowengine.store.tables import calls, journal
 from flowengine.store.texts import clean, moment

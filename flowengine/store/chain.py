@@ -16,7 +16,7 @@ import secrets
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
-from flowengine.runtime.ports import Verdict
+from flowengine.runtime.rows import Verdict
 
 SALT_BYTES = 16
 

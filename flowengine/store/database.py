@@ -13,6 +13,12 @@ from sqlalchemy.exc import ArgumentError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 BUSY_SECONDS = 5.0  # how long one writer waits for another (reliability.md F29)
+_PRAGMAS = (
+    f"busy_timeout={int(BUSY_SECONDS * 1000)}",
+    "journal_mode=WAL",
+    "synchronous=NORMAL",
+    "secure_delete=ON",  # what retention empties is gone from the file too, whatever this build's default is
+)
 _MIGRATIONS = Path(__file__).parent / "migrations"
 _DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+psycopg", "postgres": "postgresql+psycopg"}
 _MIGRATION_LOCK = 0x666C6F77  # one number all our processes agree on
@@ -70,7 +76,7 @@ def _upgrade(connection: Connection) -> None:
 def _prepare_sqlite(connection: Any, _: object) -> None:
     connection.isolation_level = None  # sqlite3 must not begin transactions on its own; `_begin_sqlite` does
     cursor = connection.cursor()
-    for pragma in (f"busy_timeout={int(BUSY_SECONDS * 1000)}", "journal_mode=WAL", "synchronous=NORMAL"):
+    for pragma in _PRAGMAS:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

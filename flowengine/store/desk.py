@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Row, Select, delete, select, update
 
-from flowengine.runtime.ports import DeskKey
+from flowengine.runtime.rows import DeskKey
 from flowengine.store.statements import Statements
 from flowengine.store.tables import desk_keys, revoked
 from flowengine.store.texts import clean, moment, to_json

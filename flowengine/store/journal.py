@@ -14,7 +14,8 @@ from sqlalchemy import Row, insert, select, update
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from flowengine.runtime.ports import CannotDecrypt, Entry, StaleWriter, Verdict
+from flowengine.runtime.ports import CannotDecrypt, StaleWriter
+from flowengine.runtime.rows import Entry, Verdict
 from flowengine.store import register
 from flowengine.store.accesses import Accesses
 from flowengine.store.chain import SALT_BYTES, Head, Line, Stone, beginning, check_journal, extend, journal_of

@@ -8,7 +8,8 @@ from typing import Any
 import structlog
 from sqlalchemy import Row, exists, func, select, update
 
-from flowengine.runtime.ports import CannotDecrypt, Parcel, ParcelState
+from flowengine.runtime.ports import CannotDecrypt
+from flowengine.runtime.rows import Parcel, ParcelState
 from flowengine.store.statements import Statements
 from flowengine.store.tables import parcels
 from flowengine.store.texts import clean, moment

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Row, Table, select, union
 
-from flowengine.runtime.ports import CallRow, Note, Parcel, WrapUp
+from flowengine.runtime.rows import CallRow, Note, Parcel, WrapUp
 from flowengine.store import register
 from flowengine.store.accesses import Accesses, Looked
 from flowengine.store.calls import call_row

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from flowengine.runtime.ports import Access
+from flowengine.runtime.rows import Access
 from flowengine.store.chain import Head, Line, Stone
 
 WHO = "engine"

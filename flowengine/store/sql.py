@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from flowengine.runtime.ports import (
+from flowengine.runtime.rows import (
     Access,
     AccessLine,
     CallRow,

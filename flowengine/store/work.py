@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlalchemy import Row, insert, select, update
 
-from flowengine.runtime.ports import Note, WrapUp
+from flowengine.runtime.rows import Note, WrapUp
 from flowengine.store.statements import Statements
 from flowengine.store.tables import notes, work, wrap_ups
 from flowengine.store.texts import clean

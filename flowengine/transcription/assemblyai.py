@@ -9,8 +9,9 @@ from collections.abc import Callable
 import structlog
 
 from flowengine.runtime.mulaw import SILENCE, is_quiet
-from flowengine.runtime.ports import Clock, Heard, MediaSocket
+from flowengine.runtime.ports import Clock, Heard
 from flowengine.runtime.sockets import ConnectFailed, connect
+from flowengine.runtime.wires import MediaSocket
 from flowengine.settings import Settings
 from flowengine.transcription import protocol as p
 
@@ -19,6 +20,7 @@ log = structlog.get_logger("flowengine.transcription")
 BATCH = 800  # bytes, 100 ms; below 50 ms the service closes with 3007 (assemblyai.md 2.6)
 TICK = 0.1  # seconds between two batches: never faster than real time, or it closes as well
 MOST_WAITING = 16_000  # bytes, 2 s
+STALLED = 1.2  # seconds without a frame, before silence stands in for them: a network that pauses must not tear a word
 BEHIND = 2400  # bytes waiting from which on silence is left out to catch up
 BEGIN_SECONDS = 5.0
 FAREWELL_SECONDS = 3.0
@@ -130,7 +132,7 @@ class Transcript:
     # ---- audio -------------------------------------------------------------------------------------------------------
 
     async def _feed(self, socket: MediaSocket) -> None:
-        """A batch every 100 ms, of silence when there is nothing else: only audio makes a sentence final (2.4)."""
+        """A batch every 100 ms, of silence when nothing comes any more: only audio makes a sentence final (2.4)."""
         try:
             async with asyncio.timeout(BEGIN_SECONDS):
                 await self._begun.wait()
@@ -146,10 +148,10 @@ class Transcript:
         await self._farewell(socket)
 
     def _batch(self) -> bytes:
-        """The next 100 ms; nothing when frames are still coming in for it."""
+        """The next 100 ms; nothing while frames may still come in for it."""
         while len(self._audio) >= BEHIND and is_quiet(bytes(self._audio[:BATCH])):
             del self._audio[:BATCH]
-        if len(self._audio) < BATCH and not self._closing and self._loop.time() - self._heard_at < TICK:
+        if len(self._audio) < BATCH and not self._closing and self._loop.time() - self._heard_at < STALLED:
             return b""
         batch = bytes(self._audio[:BATCH])
         del self._audio[:BATCH]

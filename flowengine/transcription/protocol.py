@@ -66,7 +66,7 @@ def decode(raw: str | bytes) -> Message:
         message = json.loads(raw)
         reader = _READERS.get(message["type"])
         return reader(message) if reader else _OTHER
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
+    except (ValueError, OverflowError, TypeError, KeyError, AttributeError, RecursionError):  # 1e999 is a number
         return _OTHER
 
 

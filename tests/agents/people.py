@@ -75,13 +75,13 @@ class Listener:
     def all(self, kind: type[E]) -> list[E]:
         return [event for event in self.events if isinstance(event, kind)]
 
-    async def until(self, holds: Callable[[], object], seconds: float = 30.0) -> None:
+    async def until(self, holds: Callable[[], object], seconds: float = 300.0) -> None:
         async with asyncio.timeout(seconds):
             while not holds():
                 self._news.clear()
                 await self._news.wait()
 
-    async def event(self, kind: type[E], seconds: float = 30.0) -> E:
+    async def event(self, kind: type[E], seconds: float = 300.0) -> E:
         """The first event of this kind, waited for."""
         await self.until(lambda: self.all(kind), seconds)
         return self.all(kind)[0]

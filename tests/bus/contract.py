@@ -10,7 +10,7 @@ from flowengine.runtime.ports import Bus
 
 async def rest(news: AsyncIterator[Mapping[str, object]]) -> list[Mapping[str, object]]:
     """Everything until the iterator ends."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         return [item async for item in news]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.bridging import BRIDGE_SECONDS
 from flowengine.call.leaving import OUT_OF_SIGHT
@@ -27,7 +28,7 @@ WAITS = {  # the timers of which one runs as long as a call is in a phase
     Phase.RINGING: {"hold"},
     Phase.BRIDGING: {"bridge", "met"},
 }
-BRINGS_OUT = (c.HangUp, c.AskWhy, c.AwaitTone)
+BRINGS_OUT = (documents.HangUp, documents.AskWhy, documents.AwaitTone)
 
 
 class Laws:
@@ -87,8 +88,8 @@ class Laws:
             if isinstance(command, c.Answer):
                 self._document(leg, command.document)
 
-    def _document(self, leg: str, document: c.Document) -> None:
-        if isinstance(document, c.JoinStaff):
+    def _document(self, leg: str, document: documents.Document) -> None:
+        if isinstance(document, documents.JoinStaff):
             assert document.leg == leg, f"{leg} is given the document of {document.leg}"
             self.joined[leg] = document.room
             self.released.discard(leg)
@@ -96,7 +97,7 @@ class Laws:
             self.joined.pop(leg, None)
         if isinstance(document, BRINGS_OUT):
             self.released.add(leg)
-        elif not isinstance(document, c.JoinStaff):
+        elif not isinstance(document, documents.JoinStaff):
             self.released.discard(leg)
 
     def _command(self, before: Call, command: c.Command) -> None:
@@ -221,7 +222,7 @@ class Laws:
             self.alone_since = None
             return
         self.alone_since = world.at if self.alone_since is None else self.alone_since
-        parked = isinstance(world.caller.document, c.ParkCaller)
+        parked = isinstance(world.caller.document, documents.ParkCaller)
         longest = max(d.transfer.longest_wait for d in world.flow.departments.values()) if parked else 0.0
         assert world.at - self.alone_since <= longest + BRIDGE_SECONDS + SLACK, (
             f"the caller has been alone for {world.at - self.alone_since:.1f} s"
@@ -259,7 +260,7 @@ class Laws:
         call, timers = self.world.call, self.world.timers
         if call.caller_at == "lost":
             return "back" in timers
-        sent = call.caller_at in ("arriving", "moving") and isinstance(call.heading, c.ConnectCaller)
+        sent = call.caller_at in ("arriving", "moving") and isinstance(call.heading, documents.ConnectCaller)
         return "move" in timers or (sent and "arrive" in timers)
 
     def _caller_is_attended(self, call: Call) -> bool:

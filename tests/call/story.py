@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.machine import step
 from flowengine.call.state import Call, Phase
@@ -155,7 +156,7 @@ class Story:
     def phase(self) -> Phase:
         return self.call.phase
 
-    def answer(self) -> c.Document:
+    def answer(self) -> documents.Document:
         (answer,) = self.did(c.Answer)
         return answer.document
 

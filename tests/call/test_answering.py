@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.state import Phase
 from flowengine.flow.model import Flow
@@ -28,7 +29,7 @@ def no_key_needed() -> Flow:
 def test_two_declines_and_the_next_phone_rings_before_anybody_says_why() -> None:
     story = ringing().answers(1).staff_presses(1, "2")
     document = story.answer()
-    assert isinstance(document, c.AskWhy)
+    assert isinstance(document, documents.AskWhy)
     assert document.say.startswith("Thank you, somebody else will take it.")
     assert [ring.leg for ring in story.did(c.RingStaff)] == [staff(2)]
     assert story.outcomes() == ["declined", None]
@@ -39,7 +40,7 @@ def test_two_declines_and_the_next_phone_rings_before_anybody_says_why() -> None
 )
 def test_why_somebody_declined_stands_on_the_card(key: str, said: str) -> None:
     story = why(ringing().answers(1).staff_presses(1, "2"), key)
-    assert story.answer() == c.HangUp("Thank you. Goodbye.")
+    assert story.answer() == documents.HangUp("Thank you. Goodbye.")
     (card,) = [show.card for show in story.did(c.ShowCard)] or [story.ever(c.ShowCard)[-1].card]
     people = card["people"]
     assert isinstance(people, list)
@@ -49,7 +50,7 @@ def test_why_somebody_declined_stands_on_the_card(key: str, said: str) -> None:
 def test_a_key_that_means_nothing_is_asked_about_once() -> None:
     story = ringing().answers(1).staff_presses(1, "7")
     document = story.answer()
-    assert isinstance(document, c.BriefStaff)
+    assert isinstance(document, documents.BriefStaff)
     assert document.briefing == "Press one to accept, or two if you cannot."
     assert c.StartTimer(f"key:{staff(1)}", 23.0) in story.last
     assert story.outcomes() == [None]
@@ -70,7 +71,7 @@ def test_a_briefing_is_in_the_language_of_whoever_picks_up() -> None:
         "dana: {name: Dana, phone: +1 312-555-0111}", "dana: {name: Dana, phone: +1 312-555-0111, languages: [Spanish]}"
     )
     document = ringing(flow).answers(1).answer()
-    assert isinstance(document, c.BriefStaff)
+    assert isinstance(document, documents.BriefStaff)
     assert document.language == "Spanish"
     assert document.briefing.endswith("Pulse uno para aceptar.")
 
@@ -81,7 +82,7 @@ def test_a_briefing_is_short_however_long_the_caller_spoke() -> None:
     if story.call.phase == Phase.ASKING:
         story.notes("reason", "billing " * 40)
     document = story.line_heard().answers(1).answer()
-    assert isinstance(document, c.BriefStaff)
+    assert isinstance(document, documents.BriefStaff)
     assert len(document.briefing.split()) <= 15
 
 
@@ -90,16 +91,16 @@ def test_a_briefing_is_short_however_long_the_caller_spoke() -> None:
 
 def test_without_a_key_whoever_picks_up_has_the_caller() -> None:
     story = ringing(no_key_needed()).answers(1)
-    assert story.answer() == c.JoinStaff(staff(1), "c1-room-1")
-    assert c.MoveCaller("REF-c1", c.JoinCaller("c1-room-1")) in story.last
+    assert story.answer() == documents.JoinStaff(staff(1), "c1-room-1")
+    assert c.MoveCaller("REF-c1", documents.JoinCaller("c1-room-1")) in story.last
     assert story.joins(staff(1)).joins(CALLER).phase() == Phase.CONNECTED
 
 
 def test_a_machine_that_took_a_call_without_a_key_loses_it_again() -> None:
     story = ringing(no_key_needed()).answers(1).joins(staff(1)).joins(CALLER)
     story.happens(lambda at: e.MachineDetected(at, staff(1)))
-    assert c.MoveStaff(staff(1), "REF-1", c.HangUp()) in story.last
-    assert c.MoveCaller("REF-c1", c.ConnectCaller(2)) in story.last
+    assert c.MoveStaff(staff(1), "REF-1", documents.HangUp()) in story.last
+    assert c.MoveCaller("REF-c1", documents.ConnectCaller(2)) in story.last
     assert story.did(c.StartAgent)[0].greeting == ""  # the receptionist comes back, silent, and knows the story
     story.media(2)
     assert [ring.leg for ring in story.did(c.RingStaff)] == [staff(2)]
@@ -129,7 +130,7 @@ def test_a_machine_gets_a_note_of_fixed_words_when_its_greeting_is_over() -> Non
     assert story.ever(c.RingStaff)[0].hear_machine_out
     machine(story.answers(1), finished=True)
     (told,) = story.did(c.MoveStaff)
-    assert isinstance(told.document, c.HangUp)
+    assert isinstance(told.document, documents.HangUp)
     assert told.document.say.startswith("This is Bright Smile Dental. A caller was to be connected with you")
     assert "Maria" not in told.document.say
     assert story.outcomes() == ["voicemail", None]
@@ -137,10 +138,10 @@ def test_a_machine_gets_a_note_of_fixed_words_when_its_greeting_is_over() -> Non
 
 def test_a_long_greeting_is_waited_out_while_the_next_phone_rings() -> None:
     story = ringing(notes()).answers(1).staff_presses(1, "")
-    assert story.answer() == c.AwaitTone(staff(1), 30.0)
+    assert story.answer() == documents.AwaitTone(staff(1), 30.0)
     assert [ring.leg for ring in story.did(c.RingStaff)] == [staff(2)]
     machine(story, finished=True)
-    assert isinstance(story.did(c.MoveStaff)[0].document, c.HangUp)
+    assert isinstance(story.did(c.MoveStaff)[0].document, documents.HangUp)
     assert story.outcomes()[0] == "voicemail"
 
 
@@ -166,7 +167,7 @@ def test_an_extension_is_dialled_after_the_answer() -> None:
     )
     assert ringing(flow).ever(c.RingStaff)[0].extension == "204"
     document = ringing(flow).answers(1).answer()  # the menu; the person comes to the phone while we speak
-    assert isinstance(document, c.BriefStaff)
+    assert isinstance(document, documents.BriefStaff)
     assert document.briefing.count("Press one to accept.") == 2
 
 
@@ -209,7 +210,7 @@ def test_the_last_attempt_is_not_told_because_what_follows_says_it() -> None:
 def test_a_caller_who_hangs_up_on_somebody_who_had_picked_up_is_work_for_the_desk() -> None:
     story = ringing().answers(1).hangs_up()
     (told,) = story.did(c.MoveStaff)
-    assert told.document == c.HangUp("I'm sorry, the caller has just hung up. Thank you.")
+    assert told.document == documents.HangUp("I'm sorry, the caller has just hung up. Thank you.")
     (work,) = story.did(c.AddWork)
     assert (work.kind, work.fields["callback_number"]) == ("missed_call", "+13125550199")
     assert not Story(office()).ringing(WANTS).hangs_up().did(c.AddWork)
@@ -229,11 +230,11 @@ def test_who_has_picked_up_takes_the_call_on_the_page() -> None:
     assert people[0]["state"] == "answered"
     taps(story, "Dana", True)
     (enters,) = story.did(c.MoveStaff)
-    assert isinstance(enters.document, c.JoinStaff)
+    assert isinstance(enters.document, documents.JoinStaff)
     assert story.phase() == Phase.BRIDGING
     late = story.staff_presses(1, "")  # the question that was on its way ran out
     told = late.answer()  # until the order that moves them is carried out they hear that it will be, again and again
-    assert isinstance(told, c.BriefStaff)
+    assert isinstance(told, documents.BriefStaff)
     assert (told.briefing, told.accept_within) == ("Connecting you.", 3.0)
     assert late.staff_presses(1, "").answer() == told
     assert story.joins(staff(1)).joins(CALLER).phase() == Phase.CONNECTED
@@ -257,7 +258,7 @@ def test_a_decline_on_the_page_stops_the_phone_and_tries_the_next() -> None:
 def test_a_decline_of_who_has_picked_up_is_thanked() -> None:
     story = taps(ringing().answers(1), "Dana", False)
     (bye,) = story.did(c.MoveStaff)
-    assert bye.document == c.HangUp("Thank you. Goodbye.")
+    assert bye.document == documents.HangUp("Thank you. Goodbye.")
 
 
 def test_taps_for_somebody_else_or_another_handoff_change_nothing() -> None:

@@ -9,7 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from flowengine.call import commands as c
-from flowengine.call.card import card, outward_card
+from flowengine.call.card import briefing, card, outward_card
 from tests.call.story import CALLER, Story, changed, staff
 from tests.naughty import SAMPLE
 
@@ -38,12 +38,25 @@ def test_a_short_one_is_not_said_twice() -> None:
     assert "reason" not in _fields(_card(Story().ringing("My crown just fell out")))
 
 
+def test_an_emergency_is_the_reason_whatever_the_caller_rang_for() -> None:
+    story = Story().ringing("My crown just fell out").says("Help, I can't breathe")
+    assert _card(story)["headline"] == "Maria Lopez: Help, I can't breathe"
+
+
 def test_a_long_private_one_does_not_leave_the_house() -> None:
     flow = changed("{field: reason, required: true}", "{field: reason, required: true, private: true}")
     story = Story(flow).ringing(LONG)
     assert story.call.handoff is not None
     assert _fields(_card(story))["reason"] == LONG
     assert "crown" not in str(outward_card(flow, story.call, story.call.handoff)["fields"])
+
+
+def test_a_briefing_leaves_out_the_polite_beginning_before_what_it_is_about() -> None:
+    story = Story().picked_up().says("Can I talk to a person?")
+    story.notes("caller_name", "Maria Lopez").notes("reason", "I would like to go over my treatment plan").line_heard()
+    assert story.call.handoff is not None
+    heard = briefing(story.flow, story.call, story.call.handoff)
+    assert heard == "Bright Smile Dental. Maria Lopez: go over my treatment plan."
 
 
 # ---- the agent's sentence --------------------------------------------------------------------------------------------

@@ -108,7 +108,7 @@ def test_being_known_grants_no_facts() -> None:
     story = arriving(flow(KNOWN), caller=FRIEND).media()
     assert dict(story.call.fields) == {}
     (card,) = [shown.card for shown in story.did(c.ShowCard)]
-    assert card["headline"] == "the caller: no reason given"
+    assert card["headline"] == "The caller: no reason given"
 
 
 def test_a_known_caller_may_be_told_something_and_released() -> None:

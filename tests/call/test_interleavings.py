@@ -173,13 +173,13 @@ def _holds(story: Story) -> None:
         )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(interleavings)
 def test_nothing_the_world_does_breaks_a_call(steps: list[int]) -> None:
     _play(steps)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(interleavings)
 def test_each_call_ends_once_and_leaves_no_phone_ringing(steps: list[int]) -> None:
     story = _play(steps, ends=True)
@@ -192,7 +192,7 @@ def test_each_call_ends_once_and_leaves_no_phone_ringing(steps: list[int]) -> No
     assert all(leg in let_go or attempts[leg].over or attempts[leg].answered for leg in rung)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(interleavings)
 def test_a_phone_is_rung_at_most_once_an_attempt_and_within_the_limit(steps: list[int]) -> None:
     story = _play(steps)
@@ -201,7 +201,7 @@ def test_a_phone_is_rung_at_most_once_an_attempt_and_within_the_limit(steps: lis
     assert len(legs) <= story.flow.most_phones_rung
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=100)
 @given(interleavings)
 def test_the_journal_run_again_gives_the_same_commands(steps: list[int]) -> None:
     story = _play(steps)

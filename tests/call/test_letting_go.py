@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.journal import BadJournal, decode
 from flowengine.call.machine import rescue
@@ -46,9 +47,9 @@ def test_the_card_is_sent_with_the_decision() -> None:
 def test_a_referred_caller_goes_to_the_sip_address_and_we_are_out() -> None:
     story = announced("My claim was denied")
     (move,) = story.did(c.MoveCaller)
-    assert move.document == c.ReferCaller("sip:claims@pbx.example.com", "c1-h1")
+    assert move.document == documents.ReferCaller("sip:claims@pbx.example.com", "c1-h1")
     story.happens(lambda at, request: e.ReferAnswered(at, request, True, "202 200"))
-    assert story.answer() == c.HangUp()
+    assert story.answer() == documents.HangUp()
     assert story.hangs_up().did(c.EndCall) == [c.EndCall("referred")]
 
 
@@ -63,7 +64,7 @@ def test_without_a_confirmed_card_nobody_is_let_go() -> None:
 
 def test_an_opened_page_confirms_the_card_too() -> None:
     story = announced("My claim was denied", confirmed=False).happens(lambda at: e.CardConfirmed(at, "page"))
-    assert isinstance(story.did(c.MoveCaller)[0].document, c.ReferCaller)
+    assert isinstance(story.did(c.MoveCaller)[0].document, documents.ReferCaller)
 
 
 def test_the_card_of_an_earlier_hand_off_confirms_nothing() -> None:
@@ -76,9 +77,9 @@ def test_the_card_of_an_earlier_hand_off_confirms_nothing() -> None:
 
 def test_a_refused_refer_brings_the_caller_back_and_tries_the_next_address() -> None:
     story = announced("My claim was denied").happens(lambda at, request: e.ReferAnswered(at, request, False, "405"))
-    assert story.answer() == c.ConnectCaller(2)
+    assert story.answer() == documents.ConnectCaller(2)
     story.media(2).line_heard()
-    assert story.did(c.MoveCaller)[0].document == c.ReferCaller("sip:claims-overflow@pbx.example.com", "c1-h1")
+    assert story.did(c.MoveCaller)[0].document == documents.ReferCaller("sip:claims-overflow@pbx.example.com", "c1-h1")
     story.happens(lambda at, request: e.ReferAnswered(at, request, False, "405")).media(3)
     assert story.outcomes() == ["failed", "failed"]
     assert story.line_heard().agrees().did(c.AddWork)[0].kind == "callback"
@@ -87,7 +88,7 @@ def test_a_refused_refer_brings_the_caller_back_and_tries_the_next_address() -> 
 def test_a_dialled_caller_is_through_when_the_two_spoke() -> None:
     story = announced("You charged me twice")
     (move,) = story.did(c.MoveCaller)
-    assert isinstance(move.document, c.DialNumber)
+    assert isinstance(move.document, documents.DialNumber)
     assert move.document.address == "+12125550151"
     story.happens(lambda at, request: e.DialEnded(at, request, "completed", True))
     assert story.hangs_up().did(c.EndCall) == [c.EndCall("dialled")]
@@ -95,13 +96,13 @@ def test_a_dialled_caller_is_through_when_the_two_spoke() -> None:
 
 def test_a_dial_nobody_answers_goes_on_with_the_list() -> None:
     story = announced("You charged me twice").happens(lambda at, request: e.DialEnded(at, request, "no_answer", False))
-    assert story.answer() == c.ConnectCaller(2)
+    assert story.answer() == documents.ConnectCaller(2)
     assert story.outcomes() == ["no_answer"]
 
 
 def test_news_of_a_refer_nobody_ordered_is_answered_with_the_receptionist() -> None:
     story = Story().picked_up().happens(lambda at, request: e.ReferAnswered(at, request, True, ""))
-    assert story.answer() == c.ConnectCaller(2)
+    assert story.answer() == documents.ConnectCaller(2)
 
 
 def test_a_move_out_that_fails_goes_on_with_the_fallback() -> None:
@@ -146,7 +147,7 @@ def test_an_emergency_nobody_takes_repeats_its_own_sentence() -> None:
 def test_a_goodbye_that_cannot_be_spoken_is_spoken_by_the_carrier_on_the_way_out() -> None:
     story = Story(now=TUESDAY_NIGHT).ringing().leg_ends(1, "no_answer").line_heard().agrees().line_fails()
     (move,) = story.did(c.MoveCaller)
-    assert isinstance(move.document, c.HangUp)
+    assert isinstance(move.document, documents.HangUp)
     assert move.document.say == "Thank you for calling. Goodbye."
 
 
@@ -160,7 +161,7 @@ def test_a_stream_that_keeps_breaking_ends_in_voicemail() -> None:
     story = Story()
     for _ in range(6):
         story.happens(lambda at, request: e.CallerReturned(at, request))
-    assert isinstance(story.answer(), c.RecordCaller)
+    assert isinstance(story.answer(), documents.RecordCaller)
 
 
 def test_an_unanswered_order_to_ring_is_unknown_and_never_repeated() -> None:
@@ -169,7 +170,7 @@ def test_an_unanswered_order_to_ring_is_unknown_and_never_repeated() -> None:
     story.timer(f"ring:{staff(1)}", 26)
     assert story.outcomes() == ["unknown", None]
     late = story.happens(lambda at, request: e.LegAnswered(at, staff(1), "REF-1", request))
-    assert isinstance(late.answer(), c.HangUp)
+    assert isinstance(late.answer(), documents.HangUp)
 
 
 def test_a_leg_nobody_knows_is_ended() -> None:
@@ -188,16 +189,16 @@ def test_two_who_do_not_meet_in_time_are_parted() -> None:
         .timer("met", 8)
     )
     assert story.outcomes() == ["failed"]
-    assert c.MoveCaller("REF-c1", c.ConnectCaller(2)) in story.last
+    assert c.MoveCaller("REF-c1", documents.ConnectCaller(2)) in story.last
     story.happens(lambda at, request: e.CallerReturned(at, request))
-    assert story.answer() == c.ConnectCaller(2)
+    assert story.answer() == documents.ConnectCaller(2)
 
 
 def test_a_room_that_ended_before_both_were_in_it_brings_the_caller_back() -> None:
     story = Story().ringing("Can I talk to someone?").answers(1).staff_presses(1, "1")
     room = story.call.handoff.room if story.call.handoff else ""
     story.happens(lambda at, request: e.CallerLeftRoom(at, request, room))
-    assert story.answer() == c.ConnectCaller(2)
+    assert story.answer() == documents.ConnectCaller(2)
     assert not story.did(c.MoveCaller)
     story.media(2)
     assert story.phase() == Phase.RINGING
@@ -210,7 +211,7 @@ def test_leaving_the_room_is_checked_with_the_carrier() -> None:
     assert story.did(c.CheckCaller) == [c.CheckCaller("REF-c1")]
     story.happens(lambda at: e.LeftRoom(at, staff(1), room))
     assert story.did(c.StartTimer) == [c.StartTimer("goodbye", 3.0)]
-    assert story.timer("goodbye", 3).did(c.MoveCaller) == [c.MoveCaller("REF-c1", c.HangUp())]
+    assert story.timer("goodbye", 3).did(c.MoveCaller) == [c.MoveCaller("REF-c1", documents.HangUp())]
 
 
 def test_our_own_mistake_stops_the_phones_and_lets_the_caller_leave_a_message() -> None:
@@ -218,7 +219,7 @@ def test_our_own_mistake_stops_the_phones_and_lets_the_caller_leave_a_message() 
     call, commands = rescue(story.call)
     assert call.phase == Phase.RECORDING
     assert c.CancelLeg(staff(1), "") in commands
-    assert isinstance(next(x for x in commands if isinstance(x, c.MoveCaller)).document, c.RecordCaller)
+    assert isinstance(next(x for x in commands if isinstance(x, c.MoveCaller)).document, documents.RecordCaller)
 
 
 def test_tools_the_flow_does_not_have_and_fields_it_does_not_ask_are_refused() -> None:

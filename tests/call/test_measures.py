@@ -164,6 +164,8 @@ def test_what_is_said_after_they_parted_does_not_count() -> None:
         ("callback_number", "+13125550142", ["caller: fifty-five oh one forty two"], True),
         ("callback_number", "+13125550112", ["caller: fifty-five oh one twelve"], True),
         ("callback_number", "+13125550120", ["caller: zero one twenty"], True),
+        ("callback_number", "+13125550142", ["caller: double five oh one four two"], True),
+        ("callback_number", "+13125550142", ["caller: it ends, let me see, oh one, um, forty two"], True),
         ("callback_number", "+13125550142", ["caller: forty-two dollars"], False),
         ("callback_number", "+13125550142", ["caller: the last ones are 142"], False),
         ("callback_number", "+13125550142", ["staff: 0142?", "caller: 0142"], False),
@@ -179,13 +181,30 @@ def test_what_is_said_after_they_parted_does_not_count() -> None:
         ("reason", "whitening", ["caller: it is about whitening"], True),
         ("reason", "crown fell out", ["staff: your crown", "caller: the crown, it fell"], False),
         ("been_here_before", "yes", ["caller: yes"], False),
+        ("case_number", "double five oh one four two", ["caller: a double room"], False),
+        ("case_number", "double five oh one four two", ["caller: my case is 550142"], True),
     ],
 )
 def test_what_counts_as_said_again(field: str, value: str, lines: list[str], told: bool) -> None:
-    known = known_of(office(), {field: value}, "English")
+    assert said_again(field, value, lines, "English") == ((field,) if told else ())
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "lines", "told"),
+    [
+        ("callback_number", "+13125550142", ["caller: doble cinco, cero uno, cuarenta y dos"], True),
+        ("reason", "Quiere cambiar la cita del martes", ["caller: la del jueves, por favor"], False),
+        ("reason", "Quiere cambiar la cita del martes", ["caller: tengo cita el martes"], True),
+    ],
+)
+def test_what_counts_as_said_again_in_spanish(field: str, value: str, lines: list[str], told: bool) -> None:
+    assert said_again(field, value, lines, "Spanish") == ((field,) if told else ())
+
+
+def said_again(field: str, value: str, lines: list[str], language: str) -> tuple[str, ...]:
     talk = [Said(float(i), "caller" if who == "caller" else "staff", text)
             for i, (who, _, text) in enumerate(line.partition(": ") for line in lines)]  # fmt: skip
-    assert retold(known, talk, "English") == ((field,) if told else ())
+    return retold(known_of(office(), {field: value}, language), talk, language)
 
 
 # ---- what a measure holds --------------------------------------------------------------------------------------------

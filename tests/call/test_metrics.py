@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from flowengine.call import figures_told as told
 from flowengine.call.measures import CallMeasures, HandOver, unmeasured
 from flowengine.call.metrics import Value, alerts, figures, summary
-from flowengine.flow.figures import FIGURES
+from flowengine.flow.figures import ALERT, ALERT_LEAST, FIGURES
 from flowengine.flow.reference_figures import figures_page
 from flowengine.flow.shape import schema
 
@@ -222,7 +222,7 @@ def test_an_alert_is_one_sentence() -> None:
         "Attempts per hand-over: 3.5 (35 for 10) in the last 7 days; the limit is 3."
     )
     assert told.alert(Value("first_call_resolved", 6, 10, 0.6), 70) == (
-        "First-call resolution: 60% (6 of 10) in the 7 days before the last 7; the limit is 70%."
+        "First-call resolution: 60% (6 of 10) in the 7 days before the last 7 days; the limit is 70%."
     )
 
 
@@ -329,7 +329,9 @@ def test_a_report_of_any_calls_can_be_told(every: list[CallMeasures]) -> None:
 
 
 def test_what_is_computed_what_is_told_and_what_a_flow_may_limit_are_the_same_figures() -> None:
-    words = schema()["properties"]["alert_when"]["properties"]
+    limits = schema()["properties"]["alert_when"]
+    words = limits["properties"]
+    assert f"Over the last {ALERT}, and from {ALERT_LEAST} hand-overs on" in limits["description"]
     assert list(figures([], WEEK, NOW)) == list(FIGURES) == list(words)
     for name, figure_ in FIGURES.items():
         assert words[name]["$ref"] == f"#/$defs/{figure_.kind}"

@@ -7,6 +7,7 @@ from collections.abc import Callable
 import pytest
 
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.legs import MOST_ENDED_AGAIN
 from flowengine.call.state import Phase
@@ -106,6 +107,6 @@ def test_a_person_who_is_in_the_room_and_gone_before_the_caller_comes_was_never_
     story.happens(first).happens(lambda at: e.JoinedRoom(at, CALLER, room)).happens(second)
     assert story.phase() != Phase.CONNECTED
     assert story.outcomes()[0] == "failed"
-    assert isinstance(story.ever(c.MoveCaller)[-1].document, c.ConnectCaller)
+    assert isinstance(story.ever(c.MoveCaller)[-1].document, documents.ConnectCaller)
     assert story.media().phase() == Phase.RINGING
     assert [ring.leg for ring in story.ever(c.RingStaff)] == [staff(1), staff(2)]

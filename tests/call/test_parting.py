@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.state import Phase
 from flowengine.flow.model import Flow
@@ -22,7 +23,7 @@ def test_both_hear_one_sentence_when_they_meet_and_nothing_else_from_us() -> Non
     story = Story(changed("  introduction: none", "  introduction: announced")).connected()
     (announce,) = story.did(c.Announce)
     story.happens(lambda at, request: e.AnnouncementAsked(at, request, announce.room))
-    assert story.answer() == c.SayToRoom("Maria Lopez, you are now connected with Hygiene desk.")
+    assert story.answer() == documents.SayToRoom("Maria Lopez, you are now connected with Hygiene desk.")
     assert not [turn for turn in story.call.turns if turn.speaker == "staff"]
 
 
@@ -30,16 +31,16 @@ def test_without_the_word_nothing_is_announced_and_a_late_question_hears_nothing
     story = Story().connected()
     assert not story.ever(c.Announce)
     story.hangs_up().happens(lambda at, request: e.AnnouncementAsked(at, request, "c1-room-1"))
-    assert story.answer() in (c.SayToRoom(""), c.HangUp())
+    assert story.answer() in (documents.SayToRoom(""), documents.HangUp())
 
 
 def test_the_call_ends_with_the_person_unless_the_flow_says_otherwise() -> None:
-    assert person_left(Story().connected()).answer() == c.HangUp()
+    assert person_left(Story().connected()).answer() == documents.HangUp()
 
 
 def test_the_receptionist_takes_over_again_and_knows_whom_the_caller_talked_with() -> None:
     story = person_left(Story(after("receptionist")).connected())
-    assert story.answer() == c.ConnectCaller(2)
+    assert story.answer() == documents.ConnectCaller(2)
     (start,) = story.did(c.StartAgent)
     assert "Hygiene desk, who has hung up" in start.prompt
     story.media(2)
@@ -58,8 +59,11 @@ def test_a_message_can_be_left_after_the_person() -> None:
 def test_a_caller_nobody_asks_about_after_the_person_left_is_fetched() -> None:
     story = Story(after("receptionist")).connected().leg_ends(1, "completed", 60.0)
     assert c.StartTimer("goodbye", 3.0) in story.last
-    assert c.MoveCaller("REF-c1", c.ConnectCaller(2)) in story.timer("goodbye", 3).last
-    assert c.MoveCaller("REF-c1", c.HangUp()) in Story().connected().leg_ends(1, "completed").timer("goodbye", 3).last
+    assert c.MoveCaller("REF-c1", documents.ConnectCaller(2)) in story.timer("goodbye", 3).last
+    assert (
+        c.MoveCaller("REF-c1", documents.HangUp())
+        in Story().connected().leg_ends(1, "completed").timer("goodbye", 3).last
+    )
 
 
 def test_whoever_was_rung_is_not_rung_again_after_the_return() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Mapping
 from dataclasses import fields, replace
+from itertools import pairwise
 from types import FrameType
 from typing import get_args, get_type_hints
 
@@ -90,6 +91,10 @@ BIRTHS = (
     "nací el @tres de mayo de mil novecientos ochenta y cuatro@",
     "born in @nineteen hundred eighty four, May third@",
     "mi fecha de nacimiento es el @3 de mayo de 1984@",
+    "cumplo años el @3 de mayo@",
+    "b-day @5/3/1984@",
+    "bday @May 3@",
+    "her date of birth, it's um @May, uh, third, 1984@",
 )
 SURVIVORS = (
     "call me at 312-555-0199",
@@ -415,6 +420,15 @@ def test_any_telephone_number_stays(first: int, rest: str, by: str) -> None:
         " ".join(SPOKEN[int(digit)] for digit in number),
     ):
         assert ALL.text(f"My social life? Call {said}.", "your date of birth?") == f"My social life? Call {said}."
+
+
+@given(st.integers(2, 9), st.text("0123456789", min_size=18, max_size=18), st.sampled_from("- ."), st.booleans())
+def test_any_two_telephone_numbers_stay(first: int, rest: str, by: str, same: bool) -> None:
+    one, other = f"{first}{rest[:9]}", f"{first}{rest[:9]}" if same else f"{first}{rest[9:18]}"
+    for shape in ((3, 6), (3,)):
+        said = [by.join(each[a:b] for a, b in pairwise((0, *shape, 10))) for each in (one, other)]
+        for between in (". ", " or ", ", that is "):
+            assert ALL.text(f"Call {between.join(said)}") == f"Call {between.join(said)}"
 
 
 @given(st.text())

@@ -66,7 +66,7 @@ def holds(flow: Flow, rehearsal: Rehearsal) -> None:
 
 @pytest.mark.parametrize("name", FLOWS)
 @given(data=st.data(), hours=st.integers(0, 24 * 7 * 4))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150)
 def test_every_call_comes_to_one_end(name: str, data: st.DataObject, hours: int) -> None:
     flow = FLOWS[name]
     at = moment(flow, "Mon 12:10am") + timedelta(minutes=15 * hours)

@@ -243,7 +243,6 @@ def _settings(examples: int) -> settings:
         max_examples=examples,
         derandomize="FLOWENGINE_EXAMPLES" not in os.environ,  # the suite finds what it found; long runs look for more
         stateful_step_count=STEPS,
-        deadline=None,
         suppress_health_check=list(HealthCheck),
         phases=(Stage.explicit, Stage.reuse, Stage.generate, Stage.shrink),  # without explaining, which takes minutes
         report_multiple_bugs=False,

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.state import Phase
 from tests.call.story import CALLER, TUESDAY_NIGHT, Story, changed, office, staff
@@ -19,7 +20,7 @@ HANDOFF_LINE = "I'm connecting you with our clinical team. It usually takes abou
 
 def test_the_caller_is_answered_with_a_stream_and_greeted_by_the_hour() -> None:
     story = Story()
-    assert story.answer() == c.ConnectCaller(1)
+    assert story.answer() == documents.ConnectCaller(1)
     story.media()
     (start,) = story.did(c.StartAgent)
     assert (
@@ -46,7 +47,7 @@ def test_the_carrier_may_ask_twice_about_the_same_call() -> None:
     first = story.events[0]
     assert isinstance(first, e.CallArrived)
     story.happens(lambda at, request: replace(first, at=at, request=request))
-    assert story.answer() == c.ConnectCaller(1)
+    assert story.answer() == documents.ConnectCaller(1)
 
 
 # ---- the decision ----------------------------------------------------------------------------------------------------
@@ -62,7 +63,7 @@ def test_a_clinical_topic_hands_over_even_if_the_model_does_not_ask() -> None:
 def test_the_card_is_published_with_the_decision_before_any_phone_rings() -> None:
     story = Story().picked_up().says("My crown just fell out")
     (card,) = [command.card for command in story.did(c.ShowCard)]
-    assert card["headline"] == "the caller: My crown just fell out"
+    assert card["headline"] == "The caller: My crown just fell out"
     assert not story.ever(c.RingStaff)
 
 
@@ -221,13 +222,13 @@ def test_the_whole_story_ends_with_two_people_in_one_room() -> None:
     assert [ring.leg for ring in story.did(c.RingStaff)] == [staff(1), staff(2)]  # all at once
     story.answers(1)
     briefing = story.answer()
-    assert isinstance(briefing, c.BriefStaff)
+    assert isinstance(briefing, documents.BriefStaff)
     assert "Maria Lopez: My crown just fell out" in briefing.briefing
     assert "Press one" in briefing.briefing
     story.staff_presses(1, "1")
     room = story.call.handoff.room if story.call.handoff else ""
-    assert c.JoinStaff(staff(1), room) == story.answer()
-    assert c.MoveCaller("REF-c1", c.JoinCaller(room)) in story.last
+    assert documents.JoinStaff(staff(1), room) == story.answer()
+    assert c.MoveCaller("REF-c1", documents.JoinCaller(room)) in story.last
     assert c.CancelLeg(staff(2), "") in story.last
     assert story.joins(staff(1)).phase() == Phase.BRIDGING
     assert story.joins(CALLER).phase() == Phase.CONNECTED
@@ -236,9 +237,11 @@ def test_the_whole_story_ends_with_two_people_in_one_room() -> None:
 
 def test_the_first_to_accept_wins_and_the_other_is_told() -> None:
     story = Story().ringing().answers(1).answers(2).staff_presses(2, "1")
-    assert c.MoveStaff(staff(1), "REF-1", c.HangUp("Thank you. This call has already been taken.")) in story.last
+    assert (
+        c.MoveStaff(staff(1), "REF-1", documents.HangUp("Thank you. This call has already been taken.")) in story.last
+    )
     story.staff_presses(1, "1")
-    assert isinstance(story.answer(), c.HangUp)
+    assert isinstance(story.answer(), documents.HangUp)
     assert story.outcomes() == ["cancelled", "accepted"]
 
 
@@ -255,14 +258,14 @@ def test_a_stream_that_ends_because_of_the_move_gets_the_same_document_again() -
     story.happens(lambda at: e.MediaEnded(at, 1))
     assert not story.did(c.CheckCaller)
     story.happens(lambda at, request: e.CallerReturned(at, request))
-    assert story.answer() == c.JoinCaller(room)
+    assert story.answer() == documents.JoinCaller(room)
 
 
 def test_when_the_person_hangs_up_first_the_caller_is_released() -> None:
     story = Story().connected().leg_ends(1, "completed")
     room = story.call.handoff.room if story.call.handoff else ""
     story.happens(lambda at, request: e.CallerLeftRoom(at, request, room))
-    assert story.answer() == c.HangUp()
+    assert story.answer() == documents.HangUp()
     assert story.hangs_up().did(c.EndCall) == [c.EndCall("connected")]
 
 
@@ -323,7 +326,7 @@ def test_when_nobody_answers_a_message_is_taken_and_delivered() -> None:
         "+13125550199",
     )
     story.line_heard()
-    assert c.MoveCaller("REF-c1", c.HangUp()) in story.last
+    assert c.MoveCaller("REF-c1", documents.HangUp()) in story.last
     assert story.hangs_up().did(c.EndCall) == [c.EndCall("message")]
 
 
@@ -437,14 +440,17 @@ def test_a_caller_who_hangs_up_while_staff_ring_stops_the_ringing() -> None:
 
 def test_staff_who_pick_up_after_the_caller_left_are_told() -> None:
     story = Story().ringing().hangs_up().answers(1)
-    assert story.answer() == c.HangUp("I'm sorry, the caller has just hung up. Thank you.")
+    assert story.answer() == documents.HangUp("I'm sorry, the caller has just hung up. Thank you.")
 
 
 @pytest.mark.parametrize("evidence", ["21220", "404"])
 def test_a_refused_move_means_the_caller_is_gone(evidence: str) -> None:
     story = Story().ringing().answers(1).staff_presses(1, "1")
     story.happens(lambda at: e.CallerMoveFailed(at, True, evidence))
-    assert c.MoveStaff(staff(1), "REF-1", c.HangUp("I'm sorry, the caller has just hung up. Thank you.")) in story.last
+    assert (
+        c.MoveStaff(staff(1), "REF-1", documents.HangUp("I'm sorry, the caller has just hung up. Thank you."))
+        in story.last
+    )
     assert c.EndCall("abandoned") in story.last
 
 
@@ -453,7 +459,7 @@ def test_a_move_that_failed_otherwise_tries_the_next_person() -> None:
     story.happens(lambda at: e.CallerMoveFailed(at, False, "500"))
     assert story.outcomes() == ["failed", None]
     assert (
-        c.MoveStaff(staff(1), "REF-1", c.HangUp("I'm sorry, the caller could not be connected. Thank you."))
+        c.MoveStaff(staff(1), "REF-1", documents.HangUp("I'm sorry, the caller could not be connected. Thank you."))
         in story.last
     )
 
@@ -461,7 +467,7 @@ def test_a_move_that_failed_otherwise_tries_the_next_person() -> None:
 def test_a_person_who_leaves_before_the_caller_arrives_costs_the_caller_nothing() -> None:
     story = Story().ringing("Can I talk to someone?").answers(1).staff_presses(1, "1").leg_ends(1, "completed")
     assert story.call.phase == Phase.RETURNING
-    assert c.MoveCaller("REF-c1", c.ConnectCaller(2)) in story.last
+    assert c.MoveCaller("REF-c1", documents.ConnectCaller(2)) in story.last
     story.media(2)
     assert [ring.address for ring in story.did(c.RingStaff)] == ["+13125550112"]
 
@@ -473,7 +479,7 @@ def test_a_broken_stream_comes_back_by_the_recovery_address() -> None:
     story = Story().picked_up().happens(lambda at: e.MediaEnded(at, 1))
     assert c.CheckCaller("REF-c1") in story.last
     story.happens(lambda at, request: e.CallerReturned(at, request))
-    assert story.answer() == c.ConnectCaller(2)
+    assert story.answer() == documents.ConnectCaller(2)
     story.media(2)
     assert story.call.phase == Phase.TALKING
     assert not story.did(c.StartAgent)  # the agent's session never ended
@@ -481,14 +487,14 @@ def test_a_broken_stream_comes_back_by_the_recovery_address() -> None:
 
 def test_a_caller_who_does_not_come_back_has_hung_up() -> None:
     story = Story().picked_up().happens(lambda at: e.MediaEnded(at, 1)).timer("back", 3)
-    assert c.MoveCaller("REF-c1", c.ConnectCaller(2)) in story.last  # which is how we learn of it
+    assert c.MoveCaller("REF-c1", documents.ConnectCaller(2)) in story.last  # which is how we learn of it
     assert c.EndCall("ended") in story.happens(lambda at: e.CallerMoveFailed(at, True, "21220")).last
 
 
 def test_after_a_restart_the_receptionist_knows_the_story() -> None:
     story = Story().picked_up().says("Do you take new patients?").happens(lambda at: e.EngineRestarted(at))
     story.happens(lambda at, request: e.CallerReturned(at, request))
-    assert story.answer() == c.ConnectCaller(2)
+    assert story.answer() == documents.ConnectCaller(2)
     (start,) = story.media(2).did(c.StartAgent)
     assert "Do you take new patients?" in start.prompt
 
@@ -497,7 +503,7 @@ def test_a_restart_while_phones_ring_keeps_them_ringing() -> None:
     story = Story().ringing("Can I talk to someone?").happens(lambda at: e.EngineRestarted(at))
     story.happens(lambda at, request: e.CallerReturned(at, request)).media(2)
     story.answers(1).staff_presses(1, "1")
-    assert isinstance(story.answer(), c.JoinStaff)
+    assert isinstance(story.answer(), documents.JoinStaff)
     assert len(story.ever(c.RingStaff)) == 1
 
 
@@ -507,7 +513,7 @@ def test_without_the_receptionist_a_person_is_rung_after_spoken_words() -> None:
     assert story.call.handoff.rule == "receptionist_down"
     story.line_fails()
     (move,) = story.did(c.MoveCaller)
-    assert move.document == c.ConnectCaller(
+    assert move.document == documents.ConnectCaller(
         2, "I'm connecting you with our front desk. It usually takes about half a minute."
     )
     story.happens(lambda at: e.MediaEnded(at, 1)).media(2)
@@ -518,7 +524,7 @@ def test_without_the_receptionist_a_message_becomes_voicemail() -> None:
     story = Story().media().happens(lambda at: e.AgentFailed(at, "not ready")).line_heard()
     story.leg_ends(1, "no_answer").leg_ends(2, "no_answer")
     (move,) = story.did(c.MoveCaller)
-    assert isinstance(move.document, c.RecordCaller)
+    assert isinstance(move.document, documents.RecordCaller)
     story.happens(lambda at, request: e.MessageRecorded(at, request, "https://example.test/r1", 12.0))
     assert story.did(c.AddWork)[0].kind == "voicemail"
     assert story.hangs_up().did(c.EndCall) == [c.EndCall("voicemail")]
@@ -528,7 +534,7 @@ def test_an_agent_that_fails_on_hold_disturbs_nobody() -> None:
     story = Story().ringing().happens(lambda at: e.AgentFailed(at, "dropped"))
     assert story.last == ()
     story.answers(1).staff_presses(1, "1")
-    assert isinstance(story.answer(), c.JoinStaff)
+    assert isinstance(story.answer(), documents.JoinStaff)
 
 
 # ---- tools of the flow -----------------------------------------------------------------------------------------------
@@ -560,7 +566,7 @@ def test_every_question_is_answered_even_when_it_is_stale() -> None:
         lambda at, request: e.MessageRecorded(at, request, "", 0.0),
     ):
         story.happens(question)
-        assert isinstance(story.answer(), c.Document)
+        assert isinstance(story.answer(), documents.Document)
 
 
 def test_the_flow_is_the_only_thing_that_says_who_is_rung() -> None:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.call.machine import step
 from flowengine.call.state import Call, Phase, attempt_on
@@ -71,7 +72,7 @@ class World:
         self.steps: list[tuple[e.Event, tuple[c.Command, ...]]] = []
         self.queue: list[Due] = []
         self.timers: dict[str, Due] = {}
-        self.asking: dict[str, Callable[[c.Document], None]] = {}
+        self.asking: dict[str, Callable[[documents.Document], None]] = {}
         self.again: list[Callable[[], None]] = []
         self._numbers = 0
         self._requests = 0
@@ -151,7 +152,7 @@ class World:
         epoch, what = leg.epoch, make(0.0, "?")
         answered: list[tuple[float, int, str]] = []  # when, and as what the leg went on
 
-        def gets(document: c.Document) -> None:
+        def gets(document: documents.Document) -> None:
             retry = (
                 echo and answered and self.at - answered[0][0] <= RETRY and (leg.epoch, leg.state) == answered[0][1:]
             )

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING
 
-from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from tests.call.world_legs import SPOKEN, Act, Ghost, Leg
 
@@ -45,24 +45,24 @@ class CallerLeg(Leg):
 
     # ---- documents -------------------------------------------------------------------------------------------------
 
-    def gets(self, document: c.Document) -> None:
-        if isinstance(document, c.Wait):
+    def gets(self, document: documents.Document) -> None:
+        if isinstance(document, documents.Wait):
             assert self.state == "room", f"{document} for a caller who does not wait in a room"
             self.planned(document.seconds, "has heard the music", self._asks_what_there_is)
             return
         self._leave_where_it_is()
         self.begin(document, "opening")
         match document:
-            case c.ConnectCaller(stream, say):
+            case documents.ConnectCaller(stream, say):
                 self.planned(0.3 + SPOKEN * bool(say), f"opens stream {stream}", lambda: self._opens(stream))
-            case c.JoinCaller(room) | c.ParkCaller(room):
+            case documents.JoinCaller(room) | documents.ParkCaller(room):
                 self.planned(0.2, f"enters {room}", lambda: self._enters(room))
-            case c.RecordCaller():
+            case documents.RecordCaller():
                 self.planned(6.0, "has spoken after the tone", self._records)
-            case c.ReferCaller() | c.DialNumber():
+            case documents.ReferCaller() | documents.DialNumber():
                 self.state = "away"
                 self.planned(4.0, "was sent away", self._sent)
-            case c.HangUp(say):
+            case documents.HangUp(say):
                 self.planned(0.2 + SPOKEN * bool(say), "is hung up on", self.hangs_up)
             case _:
                 raise AssertionError(f"{document} is nothing for the caller")
@@ -93,7 +93,7 @@ class CallerLeg(Leg):
 
     def _enters(self, room: str) -> None:
         self.enters(room)
-        if isinstance(self.document, c.ParkCaller):
+        if isinstance(self.document, documents.ParkCaller):
             self._asks_what_there_is()
 
     def _asks_what_there_is(self) -> None:
@@ -112,7 +112,7 @@ class CallerLeg(Leg):
     def _sent(self) -> None:
         document, found = self.document, self.world.lets_go
         self.begin(document, "asking")
-        if isinstance(document, c.ReferCaller):
+        if isinstance(document, documents.ReferCaller):
             self.world.ask(lambda at, q: e.ReferAnswered(at, q, found, "refer 202" if found else "603"), self)
         else:
             outcome: e.LegOutcome = "completed" if found else "no_answer"
@@ -123,7 +123,7 @@ class CallerLeg(Leg):
 
     # ---- orders ----------------------------------------------------------------------------------------------------
 
-    def moved(self, document: c.Document) -> None:
+    def moved(self, document: documents.Document) -> None:
         def does() -> None:
             if self.state == "over":
                 self.world.result(lambda at: e.CallerMoveFailed(at, True, "21220"), self.name)

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ class Leg:
         self.ref = ""
         self.epoch = 0
         self.room = ""
-        self.document: c.Document | None = None
+        self.document: documents.Document | None = None
         self._plan: list[Due] = []
 
-    def gets(self, document: c.Document) -> None:
+    def gets(self, document: documents.Document) -> None:
         raise NotImplementedError
 
     def room_is_over(self, room: str) -> None:
@@ -50,7 +50,7 @@ class Leg:
         """Happens unless the leg gets another document first."""
         self._plan.append(self.world.later(seconds, f"{self.name} {what}", does, "carrier", about=self.name))
 
-    def begin(self, document: c.Document | None, state: str) -> None:
+    def begin(self, document: documents.Document | None, state: str) -> None:
         """Whatever went on is over."""
         self.epoch += 1
         for due in self._plan:
@@ -114,12 +114,12 @@ class Rooms:
 class _Listening(Leg):
     """Who is in a room hears what is said to all; nobody goes anywhere for it."""
 
-    def gets(self, document: c.Document) -> None:
-        assert isinstance(document, c.SayToRoom | c.HangUp)
+    def gets(self, document: documents.Document) -> None:
+        assert isinstance(document, documents.SayToRoom | documents.HangUp)
 
 
 class Ghost(Leg):
     """A question that the carrier asks although it has another document already: the answer goes nowhere."""
 
-    def gets(self, document: c.Document) -> None:
+    def gets(self, document: documents.Document) -> None:
         pass

@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from tests.call.world_legs import SPOKEN, Act, Leg, Voice
 
@@ -66,7 +67,7 @@ class StaffLeg(Leg):
 
         self.world.order(self, f"cancel {self.name} ({ref or 'unnamed'})", does, ("is lost", self._lost_order))
 
-    def moved(self, document: c.Document) -> None:
+    def moved(self, document: documents.Document) -> None:
         def does() -> None:
             if self.state not in ("over", "ordered", "ringing"):
                 self.gets(document)
@@ -79,24 +80,24 @@ class StaffLeg(Leg):
 
     # ---- documents -------------------------------------------------------------------------------------------------
 
-    def gets(self, document: c.Document) -> None:
+    def gets(self, document: documents.Document) -> None:
         self.leaves()
         self.begin(document, "hearing")
         match document:
-            case c.BriefStaff(accept_within=within):
+            case documents.BriefStaff(accept_within=within):
                 self.state = "briefing"
                 self.planned(SPOKEN + within, "presses nothing", lambda: self.presses(""))
-            case c.AskWhy(seconds=seconds):
+            case documents.AskWhy(seconds=seconds):
                 self.state = "why"
                 self.planned(SPOKEN + seconds, "says no reason", lambda: self.says_why(""))
-            case c.AwaitTone(seconds=seconds):
+            case documents.AwaitTone(seconds=seconds):
                 self.state = "tone"
                 self.planned(seconds, "is let go", lambda: self.ends("completed"))
-            case c.BriefByAgent():
+            case documents.BriefByAgent():
                 self.planned(0.3, "is heard", self._heard)
-            case c.JoinStaff(_, room):
+            case documents.JoinStaff(_, room):
                 self.planned(0.3, f"enters {room}", lambda: self.enters(room))
-            case c.HangUp(say):
+            case documents.HangUp(say):
                 self.planned(0.2 + SPOKEN * bool(say), "is hung up on", lambda: self.ends("completed"))
             case _:
                 raise AssertionError(f"{document} is nothing for staff")

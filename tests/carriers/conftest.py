@@ -10,7 +10,8 @@ from typing import Any, Literal
 
 import pytest
 
-from flowengine.call.commands import CarrierCommand, ConnectCaller, Document
+from flowengine.call.commands import CarrierCommand
+from flowengine.call.documents import ConnectCaller, Document
 from flowengine.call.events import Event
 from flowengine.carriers.twilio.client import TwilioCarrier
 from flowengine.carriers.twilio.links import Links

@@ -19,12 +19,11 @@ from flowengine.call.commands import (
     CancelLeg,
     CarrierCommand,
     CheckCaller,
-    HangUp,
-    JoinCaller,
     MoveCaller,
     MoveStaff,
     RingStaff,
 )
+from flowengine.call.documents import HangUp, JoinCaller
 from flowengine.call.events import (
     CallerHungUp,
     CallerMoved,

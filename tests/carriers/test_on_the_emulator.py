@@ -15,24 +15,18 @@ import uvicorn
 from starlette.applications import Starlette
 
 from flowengine.bus.memory import MemoryBus
-from flowengine.call.commands import (
-    Announce,
+from flowengine.call.commands import Announce, CancelLeg, CarrierCommand, CheckCaller, MoveCaller, MoveStaff, RingStaff
+from flowengine.call.documents import (
     AskWhy,
     AwaitTone,
     BriefByAgent,
     BriefStaff,
-    CancelLeg,
-    CarrierCommand,
-    CheckCaller,
     ConnectCaller,
     Document,
     HangUp,
     JoinCaller,
     JoinStaff,
-    MoveCaller,
-    MoveStaff,
     ParkCaller,
-    RingStaff,
     SayToRoom,
     Wait,
 )

@@ -10,7 +10,8 @@ from starlette.datastructures import FormData
 from starlette.testclient import TestClient
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
-from flowengine.carriers.twilio.reports import report_address, report_route, reported
+from flowengine.carriers.twilio.links import report_address
+from flowengine.carriers.twilio.reports import report_route, reported
 from flowengine.runtime.senders import Arrived, Failed
 from flowengine.settings import Settings
 

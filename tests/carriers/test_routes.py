@@ -15,7 +15,8 @@ from starlette.testclient import TestClient
 from starlette.websockets import WebSocketDisconnect
 from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
-from flowengine.call.commands import BriefByAgent, ConnectCaller, Document, HangUp, MoveCaller, SayToRoom, Wait
+from flowengine.call.commands import MoveCaller
+from flowengine.call.documents import BriefByAgent, ConnectCaller, Document, HangUp, SayToRoom, Wait
 from flowengine.call.events import (
     AnnouncementAsked,
     CallerHungUp,
@@ -42,7 +43,7 @@ from flowengine.carriers.twilio import media
 from flowengine.carriers.twilio.routes import twilio_routes
 from flowengine.carriers.twilio.tokens import StreamTokens
 from flowengine.carriers.twilio.waiting import SORRY
-from flowengine.runtime.ports import CallerLine, NoSuchCall
+from flowengine.runtime.ports import CallerLine, HandedOver, NoSuchCall
 from flowengine.runtime.wav import read_wav
 from flowengine.settings import Settings
 
@@ -353,6 +354,33 @@ def test_a_caller_hears_an_apology_whatever_breaks(
 def test_an_arrival_without_an_id_and_an_unknown_call_are_answered_too(twilio: Twilio) -> None:
     assert twilio.ask("/twilio/voice", {"From": "+13125550177"}).findtext("Say") == SORRY
     assert twilio.ask("/twilio/calls/c77/recovery", LIVE).findtext("Say") == SORRY
+
+
+@pytest.mark.parametrize(
+    ("path", "form", "event"),
+    [
+        (f"{LEG}/key", {"CallSid": STAFF, "Digits": "1"}, StaffPressed(1.5, "c1-staff-1", "1", "r1")),
+        (f"{CALL}/recovery?stream=2", LIVE, CallerReturned(1.5, "r1", 2)),
+        (
+            f"{CALL}/recorded",
+            LIVE | {"RecordingUrl": "https://api.example.com/a&b", "RecordingDuration": "7"},
+            MessageRecorded(1.5, "r1", "https://api.example.com/a&b", 7.0),
+        ),
+    ],
+)
+def test_who_is_told_to_ask_again_says_the_same_again(
+    twilio: Twilio, calls: FakeCalls, path: str, form: dict[str, str], event: Event
+) -> None:
+    """The call goes on with another process. A redirect brings the standard parameters only."""
+    plain = {name: value for name, value in form.items() if name.startswith("Call")}
+    calls.mistake = HandedOver()
+    for _ in range(2):
+        document = twilio.ask(path, form)
+        assert {child.tag for child in document} == {"Say", "Pause", "Redirect"}
+        path, form = (document.findtext("Redirect") or "").removeprefix(PUBLIC), plain
+    calls.mistake = None
+    twilio.ask(path, form)
+    assert calls.events == [event]
 
 
 # ---- nobody else

@@ -14,7 +14,8 @@ from hypothesis import settings as budget
 from hypothesis import strategies as st
 from twilio.twiml import voice_response as sdk  # type: ignore[import-untyped]
 
-from flowengine.call.commands import (
+from flowengine.call.documents import (
+    AskAgain,
     AskWhy,
     AwaitTone,
     BriefByAgent,
@@ -91,6 +92,7 @@ def documents(text: str) -> list[Document]:
         ConnectCaller(1),
         ConnectCaller(2, text),
         JoinCaller("c1-room-1"),
+        AskAgain("c1-room-1"),
         ParkCaller("c1-room-1"),
         Wait(text, "built-in", 20.0),
         SayToRoom(text),
@@ -131,7 +133,7 @@ def said(twiml: str) -> list[str]:
 ANY_TEXT = st.text(st.characters(), max_size=300)
 
 
-@budget(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@budget(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(text=ANY_TEXT)
 @example(text="{{ 7*7 }} {% for x in y %}")
 @example(text="]]> <Hangup/> <!-- -- --> & &amp; ' \"")
@@ -142,6 +144,8 @@ def test_every_document_is_known_to_the_vendor_whatever_was_said(text: str, link
     for document in documents(text):
         twiml = render(document, links)
         check(ElementTree.fromstring(twiml))
+        if isinstance(document, AskAgain):  # it says words of its own
+            continue
         expected = spoken(text)
         assert said(twiml) in ([], [expected]), document
         assert (expected != "" and text in vars_of(document)) == bool(said(twiml))

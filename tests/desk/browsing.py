@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 
 import pytest
@@ -11,21 +14,52 @@ import pytest
 playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed (extra e2e)")
 axe = pytest.importorskip("axe_playwright_python.async_playwright", reason="axe is not installed (extra e2e)")
 
-playwright.expect.set_options(timeout=15_000)  # ms; a busy machine is not a broken page
+PATIENCE = 120_000  # ms; a busy machine is not a broken page
+playwright.expect.set_options(timeout=PATIENCE)
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-IN_CHROMIUM = [
-    pytest.mark.browser,
-    pytest.mark.wall,
-    pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here"),
-]
+IN_CHROMIUM = [pytest.mark.browser, pytest.mark.wall]
 QUIET = [
     "--no-sandbox",
     "--disable-gpu",
+    "--disable-dev-shm-usage",  # which containers have little of
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
 ]
+
+
+@dataclass(frozen=True, slots=True)
+class Browser:
+    """Chromium; whatever is done in its pages may take as long as a busy machine needs."""
+
+    _browser: Any
+
+    async def new_context(self, **options: Any) -> Any:
+        context = await self._browser.new_context(**options)
+        context.set_default_timeout(PATIENCE)
+        return context
+
+    async def new_page(self, **options: Any) -> Any:
+        return await (await self.new_context(**options)).new_page()
+
+
+@asynccontextmanager
+async def started() -> AsyncIterator[Browser]:
+    if CHROMIUM is None:
+        pytest.skip("no Chromium is installed here")
+    async with playwright.async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=QUIET, timeout=PATIENCE)
+        try:
+            yield Browser(browser)
+        finally:
+            await browser.close()
+
+
+async def stands_still(context: Any) -> None:
+    """The clock of its pages goes only when told (`page.clock.run_for`): no timer of theirs is a matter of speed."""
+    await context.clock.install(time=0)
+    await context.clock.pause_at(1)
 
 
 async def text(page: Any, selector: str, expected: str) -> None:

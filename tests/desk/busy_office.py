@@ -7,11 +7,12 @@ from datetime import datetime, timedelta
 
 from flowengine.call import events as e
 from flowengine.call.journal import encode
-from flowengine.runtime.ports import CallRow, Entry, WrapUp
+from flowengine.runtime.rows import CallRow, Entry, WrapUp
 from flowengine.store import SqlStore
 from tests.call.story import CALLER, Story, staff
 
-FLOW = "dental_office"
+from .house import FLOW
+
 SAYS = (
     ("My crown just fell out", 1), ("Can I talk to a person?", 2), ("I have a question about my bill", 2),
     ("My tooth hurts a lot", 1),

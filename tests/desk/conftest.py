@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -13,16 +13,17 @@ import pytest
 import pytest_asyncio
 
 import flowengine.desk
+from flowengine.desk import trail
 from tests.ports import kept_port
 
-from .house import House, Server, house
-
-Visit = Callable[[], Awaitable[aiohttp.ClientSession]]
+from .house import House, Server, Visit, house
 
 
 @pytest.fixture(autouse=True)
-def a_busy_machine_is_no_failed_store(monkeypatch: pytest.MonkeyPatch) -> None:
+def a_busy_machine_is_no_failed_store(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
     """Pages wait for the store by the wall; what is tested here is what they say, not how busy this machine is."""
+    if {"desk", "server"} & set(request.fixturenames):
+        monkeypatch.setattr(trail, "PATIENCE", 120.0)
     for found in pkgutil.iter_modules(flowengine.desk.__path__, "flowengine.desk."):
         module = importlib.import_module(found.name)
         if hasattr(module, "LOAD_SECONDS"):
@@ -62,12 +63,10 @@ async def visitor(desk: House) -> AsyncIterator[Visit]:
 @pytest_asyncio.fixture
 async def chromium() -> AsyncIterator[Any]:
     """A real browser; for tests marked with `browsing.IN_CHROMIUM`."""
-    from .browsing import CHROMIUM, QUIET, playwright
+    from .browsing import started
 
-    async with playwright.async_playwright() as driver:
-        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=QUIET)
+    async with started() as browser:
         yield browser
-        await browser.close()
 
 
 @pytest_asyncio.fixture

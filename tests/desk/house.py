@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -24,13 +24,15 @@ from flowengine.desk.pages import desk_routes
 from flowengine.flow.compiler import compile_flow
 from flowengine.flow.model import Flow
 from flowengine.resources import example_flow
-from flowengine.runtime.ports import CallRow, DeskKey, Entry, Outbox
+from flowengine.runtime.ports import Outbox
+from flowengine.runtime.rows import CallRow, DeskKey, Entry
 from flowengine.settings import Settings
 from flowengine.store import SqlStore, open_store
 from tests.migrated import migrated
 
 START = datetime(2026, 11, 10, 16, 15, tzinfo=UTC)  # a Tuesday, 10:15 in Chicago
 FLOW = "dental_office"
+Visit = Callable[[], Awaitable[aiohttp.ClientSession]]  # a new browser; the fixture `visitor` makes them
 
 
 class Clock:
@@ -170,12 +172,12 @@ def office() -> Flow:
 
 @asynccontextmanager
 async def house(
-    folder: Path, url: str = "http://127.0.0.1:8000", *, outbox: Outbox | None = None
+    folder: Path, url: str = "http://127.0.0.1:8000", *, outbox: Outbox | None = None, spool: Path | None = None
 ) -> AsyncIterator[House]:
     database = folder / "desk.db"
     if not database.exists():
         migrated(database)
-    store, bus, clock, calls = open_store(f"sqlite:///{database}"), MemoryBus(), Clock(), Calls()
+    store, bus, clock, calls = open_store(f"sqlite:///{database}", spool=spool), MemoryBus(), Clock(), Calls()
     await store.start()
     access = Access("a secret of the test", clock, bus, url, store)
     flows = {FLOW: office()}.get
@@ -215,7 +217,7 @@ async def visit(page: Any, link: str) -> None:
 
 async def eventually(holds: Callable[[], object]) -> None:
     """Waits until something holds that nobody announces."""
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(120):
         while not holds():  # noqa: ASYNC110
             await asyncio.sleep(0.01)
 
@@ -240,4 +242,4 @@ class Server:
         self._server.should_exit = True
         for connection in list(self._server.server_state.connections):
             connection.transport.abort()
-        await asyncio.wait([self._task], timeout=10)
+        await asyncio.wait_for(self._task, 120)

@@ -6,18 +6,19 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
-from datetime import UTC, datetime
 from typing import Any
 
 from flowengine.bus.memory import MemoryBus
 from flowengine.desk.outbox import Outbox
 from flowengine.runtime.clock import LoopClock
-from flowengine.runtime.ports import Clock, Parcel, ParcelState
+from flowengine.runtime.ports import Clock
+from flowengine.runtime.rows import Parcel, ParcelState
 from flowengine.runtime.senders import Failed, Sender, Taken
 from flowengine.sandbox.clock import PacedLoop, PinnedClock
+from flowengine.sandbox.receiver import Receiver
 
-START = datetime(2026, 11, 10, 16, 15, tzinfo=UTC)
-FLOW = "dental_office"
+from .house import FLOW, START
+
 CRM = "https://crm.example.com/hooks"
 DOWN = Failed("answered 503")
 
@@ -105,6 +106,17 @@ class Hand:
 
     async def close(self) -> None:
         self.closed = True
+
+
+@asynccontextmanager
+async def receiving(**given: Any) -> AsyncIterator[Receiver]:
+    """Somebody's system on a real socket."""
+    receiver = Receiver(**given)
+    await receiver.start()
+    try:
+        yield receiver
+    finally:
+        await receiver.stop()
 
 
 @dataclass

@@ -14,8 +14,9 @@ from starlette.responses import Response
 from flowengine.bus.memory import MemoryBus
 from flowengine.desk.access import KNOWN_SECONDS, SAME_SECONDS, Access, Entered, Session
 from flowengine.desk.links import Link, Refused, revocation
-from flowengine.runtime.ports import DeskKey
-from flowengine.store import SqlStore, open_store
+from flowengine.runtime.rows import DeskKey
+from flowengine.store import SqlStore
+from tests.stored import stored
 
 from .house import Clock
 
@@ -29,10 +30,8 @@ def clock() -> Clock:
 
 @pytest_asyncio.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
-    opened = open_store(f"sqlite:///{tmp_path}/access.db")
-    await opened.start()
-    yield opened
-    await opened.close()
+    async with stored(tmp_path) as opened:
+        yield opened
 
 
 @pytest_asyncio.fixture

@@ -13,7 +13,7 @@ import pytest
 from flowengine.desk import frame, stream
 from tests.naughty import SAMPLE, name_of
 
-from .browsing import IN_CHROMIUM, playwright, readable, text, watched
+from .browsing import IN_CHROMIUM, PATIENCE, playwright, readable, stands_still, text, watched
 from .house import FLOW, House, Server, card, visit
 from .test_deliveries import parcel
 
@@ -41,8 +41,11 @@ OscillatorNode.prototype.start = function (...at) { window.played += 1; return s
 """
 
 
-async def opened(desk: House, chromium: Any, *, rings: bool = False, **options: Any) -> Any:
+async def opened(desk: House, chromium: Any, *, rings: bool = False, stands: bool = False, **options: Any) -> Any:
+    """A new browser at the list."""
     context = await chromium.new_context(**options)
+    if stands:
+        await stands_still(context)
     if rings:
         await context.grant_permissions(["notifications"])
         await context.add_init_script(OUTSIDE)
@@ -66,16 +69,16 @@ async def signed_in(desk: House, chromium: Any, name: str, *departments: str, ri
 
 
 async def count(page: Any, selector: str, number: int) -> None:
-    await playwright.expect(page.locator(selector)).to_have_count(number, timeout=10_000)
+    await playwright.expect(page.locator(selector)).to_have_count(number)
 
 
 async def shown(page: Any, selector: str, yes: bool = True) -> None:
-    await playwright.expect(page.locator(selector)).to_be_visible(visible=yes, timeout=10_000)
+    await playwright.expect(page.locator(selector)).to_be_visible(visible=yes)
 
 
 async def until(page: Any, holds: str, arg: object = None) -> None:
     """Waits until a condition holds. Asked again from here: our own headers forbid the page to evaluate text."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE / 1000):
         while not await page.evaluate(holds, arg):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
 
@@ -219,17 +222,20 @@ async def test_the_wait_is_counted_live_by_the_office_s_clock(server: tuple[Hous
     desk, _ = server
     await desk.call()
     await desk.show(card(decided_at=(desk.clock.now() - timedelta(seconds=65)).isoformat()))
-    page = await opened(desk, chromium)
-    first = await page.locator("#now [data-since]").text_content()
-    assert first.startswith("1:0")
-    await until(page, "(was) => document.querySelector('#now [data-since]').textContent > was", first)
+    page = await opened(desk, chromium, stands=True)
+    await text(page, "#now [data-since]", "1:05")
+    await page.clock.run_for(3500)
+    await text(page, "#now [data-since]", "1:08")
 
 
 async def test_a_promise_that_passes_is_overdue_without_reloading(server: tuple[House, Server], chromium: Any) -> None:
     desk, _ = server
+    page = await opened(desk, chromium, stands=True)
     await desk.work("c1-w1", "callback", promised_by=(desk.clock.now() + timedelta(seconds=3)).isoformat())
-    page = await opened(desk, chromium)
+    await shown(page, "#work .item")  # nothing is under way any more that would set the page's clock
+    await page.clock.run_for(2000)
     await shown(page, "#work .late", False)
+    await page.clock.run_for(2000)
     await shown(page, "#work .late")
 
 
@@ -260,6 +266,7 @@ async def test_it_rings_once_for_each_handoff_and_only_where_it_was_asked_for(
     await desk.show(card("c1", status="ringing", status_text="Ringing Dana"))
     for each in (page, second, quiet):
         await text(each, '#now [data-key="c1-h1"] .state', "Ringing Dana")
+        await each.evaluate("navigator.locks.query()")  # answered after what was asked of the locks before
     told = [entry for each in (page, second) for entry in await each.evaluate("told")]
     assert [entry[0] for entry in told] == ["A caller is about to ring the clinical team"]
     assert "Maria" not in str(told)
@@ -337,8 +344,7 @@ async def test_done_here_is_done_there_with_the_name_of_who_did_it(server: tuple
         await count(page, "#work .item", 2)
         await text(page, "#done .item .done-by", "Done by Dana, 10:15 AM")
     await text(dana, "[data-count-of]", "1")
-    focused = "document.activeElement.textContent"
-    assert (await dana.evaluate(focused)).startswith("Done: Message, Caller 0")  # the keyboard stays where it was
+    await until(dana, "document.activeElement.textContent.startsWith('Done: Message, Caller 0')")  # stays where it was
     await luis.locator("summary").click()
     await luis.get_by_role("button", name=re.compile("^Not done.*Caller 1")).click()
     for page in (dana, luis):
@@ -460,9 +466,9 @@ async def test_a_tablet_that_slept_asks_again_the_moment_it_wakes(server: tuple[
     page.on("request", lambda request: streams.append(request.url) if "/events" in request.url else None)
     wake = "document.dispatchEvent(new Event('visibilitychange'))"
     await page.evaluate(wake)  # looked at again after a moment: all is well
-    await page.evaluate("const now = Date.now; Date.now = () => now() + 3600e3;" + wake)
+    async with page.expect_request("**/desk/events*"):
+        await page.evaluate("const now = Date.now; Date.now = () => now() + 3600e3;" + wake)
     await text(page, "#connection", "Live")
-    await page.wait_for_timeout(200)
     assert [address.partition("?after=")[0] for address in streams] == [f"{desk.url}/desk/events"]
 
 
@@ -473,7 +479,7 @@ async def test_a_stream_that_ends_as_each_does_is_taken_up_without_a_word(
     monkeypatch.setattr(frame, "LONGEST_SECONDS", 0.5)
     monkeypatch.setattr(stream, "RETRY_MILLISECONDS", (50, 100))
     desk, _ = server
-    page = await opened(desk, chromium)
+    page = await opened(desk, chromium, stands=True)
     await page.evaluate("""
         window.said = [];
         const note = () => said.push(document.getElementById("connection").textContent);
@@ -483,6 +489,7 @@ async def test_a_stream_that_ends_as_each_does_is_taken_up_without_a_word(
     for _ in range(4):
         async with page.expect_request("**/desk/events*"):
             pass
+        await page.clock.run_for(1000)  # together longer than a page says nothing of a connection it has lost
     await desk.call()
     await count(page, "#talking .item", 1)
     assert await page.evaluate("said") == []
@@ -546,7 +553,7 @@ async def test_the_keyboard_reaches_everything_in_order(server: tuple[House, Ser
         await page.keyboard.press("Tab")
         reached.append(await page.evaluate("document.activeElement.textContent.trim() || document.activeElement.id"))
     assert reached == [
-        "Calls", "Figures", "Deliveries", "Sign out office link", "Ring on this device",
+        "Calls", "Figures", "Deliveries", "Sign out", "Ring on this device",
         "Maria Lopez: crown fell out, flying tomorrow morning", "q", "Search", "(312) 555-0142",
         "Done: Message, Maria Lopez",
     ]  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,13 +14,12 @@ import pytest
 from flowengine.desk.deliveries import parcel_view, place
 from flowengine.desk.views import Office
 from flowengine.desk.words import zone
-from flowengine.runtime.ports import Parcel, ParcelState
+from flowengine.runtime.rows import Parcel, ParcelState
 
-from .house import FLOW, SAME, START, House, Server, csrf, enter, house
+from .house import FLOW, SAME, START, House, Server, Visit, csrf, enter, house
 from .test_doors import trail
 from .test_listing import staff
 
-Visit = Callable[[], Awaitable[aiohttp.ClientSession]]
 SECRET = "https://user:word@crm.example.com/hook/s3cret?key=s3cret"
 
 

@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 import aiohttp
 import pytest
 
 from flowengine.desk import tries
-from flowengine.runtime.ports import Access
+from flowengine.runtime.rows import Access
 
-from .house import FLOW, SAME, House, card, csrf, enter
-
-Visit = Callable[[], Awaitable[aiohttp.ClientSession]]
+from .house import FLOW, SAME, House, Visit, card, csrf, enter
 
 
 async def trail(desk: House, flow: str = FLOW) -> list[Access]:

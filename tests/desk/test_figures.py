@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-import shutil
 from collections.abc import AsyncIterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
@@ -25,21 +23,19 @@ from flowengine.desk.frame import Frame, templates
 from flowengine.flow.compiler import compile_flow
 from flowengine.flow.figures import FIGURES
 from flowengine.resources import example_flow
-from flowengine.runtime.ports import Access
+from flowengine.runtime.rows import Access
 from flowengine.settings import Settings
 
 from .busy_office import busy_month
-from .conftest import Visit
-from .house import FLOW, House, Server, card, enter, house, office, visit
+from .house import FLOW, House, Visit, card, enter, office, visit
 
 SOURCE = example_flow(FLOW).read_text("utf-8")
 pytestmark = pytest.mark.wall  # a month of journals is real work
-CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
 
 
 @pytest_asyncio.fixture
 async def manager(desk: House, visitor: Visit) -> AsyncIterator[aiohttp.ClientSession]:
-    await busy_month(desk.store, desk.clock.now(), SOURCE, calls=60)
+    await busy_month(desk.store, desk.clock.now(), SOURCE, calls=90)
     browser = await visitor()
     await enter(browser, desk.access.office_link(FLOW, 600))
     yield browser
@@ -53,7 +49,7 @@ async def shown(browser: aiohttp.ClientSession, query: str = "") -> str:
 
 async def noted(desk: House, what: str, times: int = 1) -> list[Access]:
     """The lines of the trail of one kind, as soon as there are so many: a page is not held up by them."""
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while True:
             found = [line.access for line in await desk.store.accesses(FLOW) if line.access.what == what]
             if len(found) >= times:
@@ -72,7 +68,7 @@ async def test_the_page_shows_every_figure_of_the_period_and_is_noted(
     assert "10 Nov 2026" in await shown(manager, "?period=today")
     assert "4 Nov to 10 Nov 2026" in await shown(manager, "?period=for+ever")
     few, many = (int(re.findall(r"(\d+) calls", each)[0]) for each in (page, month))
-    assert 0 < few < many < 60
+    assert 0 < few < many < 90
     opened = await noted(desk, "report opened", 4)
     assert [(access.who, access.detail) for access in opened] == [
         ("office link", "7d"), ("office link", "30d"), ("office link", "today"), ("office link", "7d"),
@@ -127,9 +123,10 @@ def a_frame(desk: House, limits: str = "") -> Frame:
 
 async def test_limits_that_are_passed_are_sentences(desk: House, manager: aiohttp.ClientSession) -> None:
     frame, sentences = a_frame(desk, "{transfer_rate: 1%, attempts: 5}"), list[str]()
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(120):
         while not sentences:  # a page is not held up: at first it may go without
             sentences = list(await figures.alerts(frame, FLOW))
+            await asyncio.sleep(0.01)
     (sentence,) = sentences
     assert re.fullmatch(r"Transfer rate: \d+% \(\d+ of \d+\) in the last 7 days; the limit is 1%\.", sentence)
     assert await figures.alerts(a_frame(desk), FLOW) == []
@@ -233,31 +230,18 @@ def test_nothing_to_draw_is_drawn_without_dividing_by_it() -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium is installed here")
-async def test_everybody_can_read_it(tmp_path: Path, port: int) -> None:
-    """axe finds nothing, the policy refuses nothing, and nothing is cut off, dark or light, on a phone or a wall."""
-    playwright = pytest.importorskip("playwright.async_api", reason="playwright is not installed (extra e2e)")
-    axe = pytest.importorskip("axe_playwright_python.async_playwright", reason="axe is not installed (extra e2e)")
-    async with house(tmp_path, f"http://127.0.0.1:{port}") as desk:
-        await busy_month(desk.store, desk.clock.now(), SOURCE, calls=40)
-        server = Server(desk.app, port)
-        await server.start()
-        async with playwright.async_playwright() as driver:
-            browser = await driver.chromium.launch(
-                executable_path=CHROMIUM, args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-            )
-            for width, scheme in ((1280, "light"), (320, "dark")):
-                page = await browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
-                complaints: list[str] = []
-                page.on("console", lambda said, heard=complaints: heard.append(said.text))
-                await visit(page, desk.access.office_link(FLOW, 600))
-                await page.goto(f"{desk.url}/desk/figures?period=30d")
-                for summary in await page.locator("summary").all():
-                    await summary.click()
-                found = await axe.Axe().run(page)
-                assert [v["id"] for v in found.response["violations"]] == []
-                assert await page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0
-                assert complaints == []
-                await playwright.expect(page.get_by_role("img", name="Hand-overs by day")).to_be_visible()
-            await browser.close()
-        await server.stop()
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (320, "dark")])
+async def test_everybody_can_read_it(desk: House, width: int, scheme: str) -> None:
+    """On a wall or on a phone."""
+    browsing = pytest.importorskip("tests.desk.browsing")
+    await busy_month(desk.store, desk.clock.now(), SOURCE, calls=40)
+    async with browsing.started() as chromium:
+        page = await chromium.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        complaints = browsing.watched(page)
+        await visit(page, desk.access.office_link(FLOW, 600))
+        await page.goto(f"{desk.url}/desk/figures?period=30d")
+        await browsing.playwright.expect(page.get_by_role("img", name="Hand-overs by day")).to_be_visible()
+        for summary in await page.locator("summary").all():
+            await summary.click()
+        await browsing.readable(page, f"figures-{scheme}")
+        assert complaints == []

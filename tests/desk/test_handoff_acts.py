@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -12,10 +11,8 @@ import pytest
 
 from flowengine.call.events import CardConfirmed, StaffDecided
 
-from .house import FLOW, SAME, START, House, card, csrf, enter
+from .house import FLOW, SAME, START, House, Visit, card, csrf, enter
 from .test_stream import Reader
-
-Visit = Callable[[], Awaitable[aiohttp.ClientSession]]
 
 PAGE = "/desk/handoffs/c1-h1"
 
@@ -173,7 +170,7 @@ async def test_two_taps_say_how_it_went_and_may_be_changed(desk: House, visitor:
     async with browser.get(PAGE) as answer:
         page = await answer.text()
     assert page.count('aria-pressed="true"') == 2
-    assert "Saved: link of c1-h1, 10:15 AM" in page
+    assert "Saved: 10:15 AM" in page
 
 
 async def test_an_answer_that_is_none_changes_nothing(desk: House, visitor: Visit) -> None:
@@ -196,7 +193,7 @@ async def test_a_note_keeps_its_words_author_and_time(desk: House, visitor: Visi
     async with browser.get(PAGE) as answer:
         page = await answer.text()
     assert "Bring &lt;b&gt;X-rays&lt;/b&gt;." in page
-    assert "link of c1-h1, 10:15 AM" in page
+    assert '<p class="soft">10:15 AM</p>' in page
     assert len(await noted(desk, "noted")) == 2
     assert "Booked" not in json.dumps([line.access.detail for line in await desk.store.accesses(FLOW)])
 
@@ -215,8 +212,8 @@ async def test_other_screens_see_what_was_said_afterwards_even_after_the_call(de
         assert (await reader.until("afterwards"))["afterwards"]["resolved"] == "yes"
         await post(browser, "notes", proof, text="Booked for two.")
         (note,) = (await reader.until("afterwards"))["afterwards"]["notes"]
-        assert note == {"text": "Booked for two.", "by": "link of c1-h1, 10:15 AM"}
-        async with asyncio.timeout(10):
+        assert note == {"text": "Booked for two.", "by": "10:15 AM"}
+        async with asyncio.timeout(600):
             news = [await anext(office), await anext(office)]
         assert [item["type"] for item in news] == ["wrap-up", "note"]
         assert "Booked" not in json.dumps(news)

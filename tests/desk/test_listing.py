@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable
 from datetime import timedelta
 from typing import Any
 
@@ -15,14 +14,13 @@ import pytest
 from flowengine.desk import figures, overview
 from flowengine.desk.frame import Frame
 from flowengine.desk.overview import Overview, State
-from flowengine.runtime.ports import Entry
+from flowengine.runtime.rows import Entry
 from tests.naughty import SAMPLE, name_of
 
-from .house import FLOW, SAME, START, House, card, csrf, enter
+from .house import FLOW, SAME, START, House, Visit, card, csrf, enter
 from .test_doors import sign_in, trail
 from .test_stream import Reader
 
-Visit = Callable[[], Awaitable[aiohttp.ClientSession]]
 JSON = {**SAME, "Accept": "application/json"}
 
 

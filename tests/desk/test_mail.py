@@ -18,8 +18,8 @@ from flowengine.desk.mail import Mail
 from flowengine.runtime.senders import Failed, Letter, Taken
 from flowengine.sandbox.mailbox import Mailbox
 from flowengine.settings import SettingsError
+from tests.certificates import self_signed
 
-from .certificates import self_signed
 from .parcels import pinned
 
 LINK = "https://desk.example.com/desk/enter/" + "abc-DEF_123." * 15
@@ -92,15 +92,15 @@ async def test_a_name_and_a_password_with_signs_in_them() -> None:
 
 async def test_a_server_nobody_vouches_for_gets_nothing(tmp_path: Path) -> None:
     for at_once, scheme in ((True, "smtps"), (False, "smtp")):
-        async with mailbox(tls=self_signed(tmp_path), tls_at_once=at_once) as box:
+        async with mailbox(tls=self_signed(tmp_path / "server.pem"), tls_at_once=at_once) as box:
             failed = await mail_to(box, scheme).deliver(LETTER)
             assert failed == Failed("the mail server's certificate is not trusted")
         assert box.mails == []
 
 
 async def test_both_ways_to_encrypt(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    context = self_signed(tmp_path)
-    trusted = ssl.create_default_context(cafile=tmp_path / "certificate.pem")
+    context = self_signed(tmp_path / "server.pem")
+    trusted = ssl.create_default_context(cafile=tmp_path / "server.pem")
     monkeypatch.setattr(ssl, "create_default_context", lambda *given, **more: trusted)
     for at_once, scheme in ((True, "smtps"), (False, "smtp")):
         async with mailbox(tls=context, tls_at_once=at_once) as box:

@@ -14,10 +14,11 @@ import pytest
 from flowengine.bus.memory import MemoryBus
 from flowengine.desk.outbox import TOGETHER, TOGETHER_TO_ONE
 from flowengine.desk.schedule import DAY, PAUSES
-from flowengine.runtime.ports import Parcel
+from flowengine.runtime.rows import Parcel
 from flowengine.runtime.senders import Arrived, Failed, Taken
 
-from .parcels import DOWN, START, Hand, Post, Shelf, fast, parcel, posting
+from .house import START
+from .parcels import DOWN, Hand, Post, Shelf, fast, parcel, posting
 
 VIRTUAL = 300_000.0  # call seconds a second: a day is a third of one
 OTHER = "https://other.example.com/hooks"

@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from flowengine.desk.schedule import MOST_TRIES
-from flowengine.runtime.ports import Parcel
+from flowengine.runtime.rows import Parcel
 from flowengine.runtime.senders import Failed, Taken
 from flowengine.sandbox.clock import PacedLoop
 

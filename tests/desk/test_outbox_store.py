@@ -17,11 +17,13 @@ from flowengine.desk.outbox import Outbox
 from flowengine.desk.schedule import PAUSES
 from flowengine.desk.webhooks import Webhooks, webhook_secret
 from flowengine.runtime.clock import LoopClock
-from flowengine.runtime.ports import Parcel
-from flowengine.sandbox.receiver import HANGS, Receiver, Reply
+from flowengine.runtime.rows import Parcel
+from flowengine.sandbox.receiver import HANGS, Reply
 from flowengine.store.sql import SqlStore
+from tests.stored import stored
 
-from .parcels import START, parcel
+from .house import START
+from .parcels import parcel, receiving
 
 SECRET = webhook_secret("a secret of the test")
 HOUSE = Path(__file__).resolve().parent.parent.parent
@@ -36,26 +38,6 @@ class Wall:
 
     def now(self) -> datetime:
         return self.at
-
-
-@asynccontextmanager
-async def stored(folder: Path) -> AsyncIterator[SqlStore]:
-    store = SqlStore(f"sqlite:///{folder}/desk.db")
-    await store.start()
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
-@asynccontextmanager
-async def receiving(now: Callable[[], datetime], **given: object) -> AsyncIterator[Receiver]:
-    receiver = Receiver(secrets=(SECRET,), now=now, **given)  # type: ignore[arg-type]
-    await receiver.start()
-    try:
-        yield receiver
-    finally:
-        await receiver.stop()
 
 
 @asynccontextmanager
@@ -84,8 +66,8 @@ async def until(store: SqlStore, met: Callable[[Parcel], bool], id: str = "c1-d1
 async def test_a_day_of_failures_over_a_clock_that_jumps(tmp_path: Path) -> None:
     """The wall moves by hand only, hours at once: the outbox looks again in time, and what waited behind goes then."""
     wall = Wall()
-    receiving_ = receiving(wall.now, refusing=True)
-    async with stored(tmp_path) as store, receiving_ as receiver, outbox_of(store, wall.now) as outbox:
+    refusing = receiving(secrets=(SECRET,), now=wall.now, refusing=True)
+    async with stored(tmp_path) as store, refusing as receiver, outbox_of(store, wall.now) as outbox:
         await outbox.put(parcel(address=receiver.url))
         await outbox.put(parcel("c1-d2", address=receiver.url))
         for pause in PAUSES:
@@ -108,7 +90,7 @@ async def test_what_was_put_is_there_after_a_restart_in_order(tmp_path: Path) ->
     def now() -> datetime:
         return datetime.now(UTC)
 
-    async with receiving(now) as receiver:
+    async with receiving(secrets=(SECRET,), now=now) as receiver:
         async with stored(tmp_path) as store:
             webhooks = Webhooks([SECRET], link=lambda parcel: "", allow_private=True)
             not_started = Outbox(store, LoopClock(now), {"webhook": webhooks}, claim=MemoryBus().claim)
@@ -128,9 +110,16 @@ async def test_a_process_killed_between_send_and_record(tmp_path: Path) -> None:
     def now() -> datetime:
         return datetime.now(UTC) + later
 
-    async with receiving(now) as receiver:
+    async with receiving(secrets=(SECRET,), now=now) as receiver:
         receiver.replies.append(HANGS)
-        command = [sys.executable, "-m", "tests.desk.one_outbox", f"sqlite:///{tmp_path}/desk.db", receiver.url, SECRET]
+        command = [
+            sys.executable,
+            "-m",
+            "tests.desk.one_outbox",
+            f"sqlite:///{tmp_path}/calls.db",
+            receiver.url,
+            SECRET,
+        ]
         process = await asyncio.create_subprocess_exec(*command, cwd=HOUSE)
         try:
             await receiver.until(lambda posts: posts, SECONDS)
@@ -154,7 +143,11 @@ async def test_an_answer_comes_back_through_all_of_it(tmp_path: Path) -> None:
     def now() -> datetime:
         return datetime.now(UTC)
 
-    async with stored(tmp_path) as store, receiving(now) as receiver, outbox_of(store, now) as outbox:
+    async with (
+        stored(tmp_path) as store,
+        receiving(secrets=(SECRET,), now=now) as receiver,
+        outbox_of(store, now) as outbox,
+    ):
         receiver.replies += [Reply(200, '{"free": ["9:00"]}'), Reply(500), Reply(200, "late", "text/plain", after=4.0)]
         tool = {"event": "tool.called", "address": receiver.url}
         assert await outbox.ask(parcel("c1-d1", **tool), 3.0) == '{"free": ["9:00"]}'

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
 from typing import Any
 
 import aiohttp
@@ -12,9 +11,7 @@ import pytest
 
 from flowengine.desk import frame, handoff_live, stream
 
-from .house import FLOW, House, card, enter, eventually
-
-Visit = Callable[[], Awaitable[aiohttp.ClientSession]]
+from .house import FLOW, House, Visit, card, enter, eventually
 
 
 class Reader:
@@ -24,7 +21,7 @@ class Reader:
         self._answer, self.beats, self.last_id = answer, 0, ""
 
     async def next(self) -> dict[str, Any]:
-        async with asyncio.timeout(60):
+        async with asyncio.timeout(600):
             while True:
                 event = await self._event()
                 if "data" in event and event.get("event") != "beat":
@@ -217,7 +214,7 @@ async def test_only_so_many_look_at_once_and_a_place_is_free_again(
     async with browser.get("/desk/") as answer:
         assert answer.status == 200
     one.close()
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(600):
         while (answer := await browser.get("/desk/events")).status == 503:
             answer.close()
     assert answer.status == 200

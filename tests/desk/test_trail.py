@@ -9,7 +9,7 @@ import pytest
 
 from flowengine.desk import keys, trail
 from flowengine.desk.trail import Trail
-from flowengine.runtime.ports import Access, DeskKey
+from flowengine.runtime.rows import Access, DeskKey
 
 from .house import Clock
 

@@ -20,28 +20,18 @@ import pytest
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from flowengine.desk.webhooks import Webhooks, webhook_secret, webhook_secrets
-from flowengine.runtime.ports import Parcel
+from flowengine.runtime.rows import Parcel
 from flowengine.runtime.senders import Failed, Taken
-from flowengine.sandbox.receiver import HANGS, Receiver, Reply, redirects
+from flowengine.sandbox.receiver import HANGS, Reply, redirects
 from flowengine.settings import Settings, SettingsError
+from tests.certificates import self_signed
 
-from .certificates import self_signed
-from .parcels import parcel
+from .parcels import parcel, receiving
 from .test_addresses import SPELLINGS
 
 OLD, NEW = ("whsec_" + base64.b64encode(bytes([n]) * 32).decode() for n in (1, 2))
 LINK = "https://desk.example.com/desk/enter/a-token"
 DATA = {"headline": "crown fell out", "fields": [{"name": "reason", "value": "crown — “fell” out 🦷"}]}
-
-
-@asynccontextmanager
-async def receiving(**given: Any) -> AsyncIterator[Receiver]:
-    receiver = Receiver(**given)
-    await receiver.start()
-    try:
-        yield receiver
-    finally:
-        await receiver.stop()
 
 
 @asynccontextmanager
@@ -213,11 +203,15 @@ async def test_the_words_of_an_answer() -> None:
     assert await replied(Reply(200, body="abc", headers={"Content-Encoding": "gzip"})) == Taken("")
 
 
-async def test_nobody_there() -> None:
+async def test_nobody_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unknown(*_: object, **__: object) -> Any:
+        raise socket.gaierror(socket.EAI_NONAME, "no such name")
+
     async with receiving() as receiver:
         gone = receiver.url
     async with webhooks() as sender:
         assert await sender.send(addressed(gone)) == Failed("it could not be reached")
+        monkeypatch.setattr(asyncio.get_running_loop(), "getaddrinfo", unknown)
         assert await sender.send(addressed("https://nobody.invalid/")) == Failed("its name is not known")
 
 
@@ -239,7 +233,7 @@ async def test_a_certificate_nobody_vouches_for(tmp_path: Path) -> None:
         connected.append(True)
         writer.close()
 
-    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=self_signed(tmp_path))
+    server = await asyncio.start_server(accept, "127.0.0.1", 0, ssl=self_signed(tmp_path / "server.pem"))
     async with server, webhooks() as sender:
         port = server.sockets[0].getsockname()[1]
         assert await sender.send(addressed(f"https://127.0.0.1:{port}/")) == Failed("its certificate is not trusted")

@@ -12,10 +12,12 @@ from flowengine.bus.memory import MemoryBus
 from flowengine.desk.outbox import Outbox
 from flowengine.desk.schedule import PAUSES
 from flowengine.desk.work import DeskWork
-from flowengine.runtime.ports import Parcel, Store
-from flowengine.store import open_store
+from flowengine.runtime.ports import Store
+from flowengine.runtime.rows import Parcel
+from tests.stored import stored
 
-from .parcels import FLOW, START, Shelf, fast, parcel, pinned
+from .house import FLOW, START
+from .parcels import Shelf, fast, parcel, pinned
 
 FIELDS = {"caller_name": "Maria Lopez", "reason": "crown"}
 
@@ -52,18 +54,8 @@ async def handing_in(store: Any, *, started: bool = True) -> AsyncIterator[tuple
         await bus.close()
 
 
-@asynccontextmanager
-async def stored(folder: Path) -> AsyncIterator[Store]:
-    store = open_store(f"sqlite:///{folder}/desk.db")
-    await store.start()
-    try:
-        yield store
-    finally:
-        await store.close()
-
-
 async def listed(store: Store, many: int) -> list[Mapping[str, object]]:
-    async with asyncio.timeout(60):
+    async with asyncio.timeout(600):
         while len(await store.work(FLOW)) < many:  # noqa: ASYNC110  # as a page would look
             await asyncio.sleep(0.01)
     return [*await store.work(FLOW)]

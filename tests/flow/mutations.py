@@ -64,8 +64,12 @@ def mutations(count: int, seed: int = SEED) -> Iterator[Mutation]:
 
 def outcomes(count: int, seed: int = SEED) -> Iterator[Outcome]:
     for mutation in mutations(count, seed):
-        flow, found = check_flow(mutation.text, mutation.file.name, load=load)
-        yield Outcome(mutation, flow, tuple(found))
+        yield Outcome(mutation, *compiled(mutation))
+
+
+def compiled(mutation: Mutation) -> tuple[Flow | None, tuple[Diagnostic, ...]]:
+    flow, found = check_flow(mutation.text, mutation.file.name, load=load)
+    return flow, tuple(found)
 
 
 def survivors(count: int, seed: int = SEED) -> Iterator[tuple[Mutation, Flow]]:

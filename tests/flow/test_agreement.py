@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -22,6 +23,7 @@ BAD = sorted((HERE / "bad").glob("*.yaml"))
 MUTATED = 500
 
 
+@cache
 def documents() -> list[tuple[str, str, Document]]:
     """Every file of the corpus that is YAML and a flow: its name, its text and its values."""
     texts = [(file.name, decode(file.read_bytes(), file.name)) for file in (*FILES, *BAD)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from flowengine.flow.compiler import check_flow, compile_flow, fill_names, unset_names
+from flowengine.flow.compiler import check_flow, compile_flow, compile_kept
 from flowengine.flow.diagnostics import FlowInvalid
 from flowengine.flow.model import (
     Accept,
@@ -28,6 +28,7 @@ from flowengine.flow.model import (
     VoicemailStep,
     WeeklyHours,
 )
+from flowengine.flow.needs import deliveries, fill_names, private_fields, sends_mail, unset_names
 from tests.flow.office import HERE, SMALL, billing, dental, load, small, text
 
 
@@ -213,3 +214,21 @@ def test_a_flood_of_mistakes_is_cut_short() -> None:
     flow, found = check_flow(flood, "small.yaml")
     assert flow is None
     assert len(found) == 200
+
+
+def test_what_a_flow_needs_of_an_installation() -> None:
+    flow = small(
+        ("  name: Ava\n", "  name: Ava\n  find_out: [{field: birth_date, private: true}]\n"),
+        add="take_message: {send_to: [email: desk@example.com]}\nvoicemail: {send_to: [sms: +13125550123]}\n",
+    )
+    assert [place.kind for place in deliveries(flow)] == ["email", "staff screen", "sms", "staff screen"]
+    assert (sends_mail(flow), private_fields(flow)) == (True, ("birth_date",))
+    assert (sends_mail(small()), private_fields(small())) == (False, ())
+
+
+def test_a_kept_text_is_read_alone_or_not_at_all() -> None:
+    kept = compile_kept(SMALL, "small")
+    assert kept is not None
+    assert kept.version == small().version
+    assert compile_kept("", "gone") is None
+    assert compile_kept(text(("flow: small", "flow: small\nshared: shared_office.yaml")), "small") is None

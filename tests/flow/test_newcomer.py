@@ -228,7 +228,7 @@ SAID = (
 STRANGE = ("{", "'", '"', "\\", "\n", "#", "null", "[", "&a", "|", "$", "\ud800", "\u202e", "\u00e9", "\U00012f90")
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.lists(st.sampled_from([*SAID, *STRANGE]), max_size=8).map("".join))
 def test_no_answer_is_too_strange_to_be_read_or_refused(said: str) -> None:
     for reader in READERS:

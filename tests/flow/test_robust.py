@@ -61,19 +61,19 @@ _PHRASES = ["+1 312-555-0100", "8am - 5pm", "20s", "2 turns", "25 Dec", "40%", "
 _TEXTS = st.sampled_from([*_WORDS, *_PHRASES, "{office} is closed."])
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.lists(st.one_of(_SIGNS, _KEYS, _TEXTS), max_size=40).map("".join))
 def test_random_yaml(written: str) -> None:
     compiles_or_is_explained(written)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.text(max_size=200))
 def test_random_text(written: str) -> None:
     compiles_or_is_explained(written)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.binary(max_size=200))
 def test_random_bytes(data: bytes) -> None:
     try:
@@ -92,7 +92,7 @@ _VALUES = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.dictionaries(_KEYS, _VALUES, max_size=8))
 def test_random_documents(value: dict[str, Any]) -> None:
     compiles_or_is_explained(json.dumps({"flow": "any", **value}))
@@ -109,7 +109,7 @@ _SOUND = {
 }
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400)
 @given(st.data())
 def test_any_value_in_any_place_of_a_sound_document(data: st.DataObject) -> None:
     value = json.loads(json.dumps(_SOUND))
@@ -129,7 +129,7 @@ def test_any_value_in_any_place_of_a_sound_document(data: st.DataObject) -> None
     compiles_or_is_explained(json.dumps(value, ensure_ascii=data.draw(st.booleans())))
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.sampled_from(["every_word", "natural_spelling", "small"]), st.data())
 def test_any_edit_of_a_good_flow(name: str, data: st.DataObject) -> None:
     good = SMALL if name == "small" else (HERE / "good" / f"{name}.yaml").read_text(encoding="utf-8")

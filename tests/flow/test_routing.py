@@ -187,7 +187,7 @@ _STEPS: st.SearchStrategy[Step] = st.one_of(
 )
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=200)
 @given(st.lists(st.lists(_STEPS, min_size=1, max_size=4), min_size=3, max_size=3), st.lists(_STEPS, max_size=3))
 def test_every_list_comes_to_an_end(lists: list[list[Step]], own: list[Step]) -> None:
     """Even lists that run in a circle, which the checks refuse: everybody once at most, then a step, no person."""

@@ -137,7 +137,7 @@ _OTHER = ["100", "101", " ", "  ", "closed", "all day", "%", ".5", "+", "e3", "\
 _PIECES = st.sampled_from([*_CLOCK, *_UNITS, *_OTHER])
 
 
-@settings(max_examples=1500, deadline=None)
+@settings(max_examples=1500)
 @given(st.sampled_from(sorted(READS)), st.lists(_PIECES, min_size=1, max_size=7).map("".join))
 def test_editor_and_engine_agree_on_the_shape_of_leaves(name: str, leaf: str) -> None:
     """What the reader takes, the schema takes; what only the reader refuses is a matter of meaning."""

@@ -12,7 +12,7 @@ from flowengine.cli import main
 from flowengine.flow import source
 from flowengine.flow.compiler import compile_flow
 from flowengine.flow.model import DateRange, Flow, Span, YearlyDate
-from flowengine.flow.read import WEEKDAYS
+from flowengine.flow.names import WEEKDAYS
 from flowengine.flow.show import BUILT_IN, as_json, as_text, mask, show
 from flowengine.flow.spelling import dates, duration, spans
 from tests.flow.office import FLOWS, HERE, billing, dental, load, small

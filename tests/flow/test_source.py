@@ -75,7 +75,7 @@ def test_the_pure_parser_serves_too(monkeypatch: pytest.MonkeyPatch) -> None:
         assert parse(text, "f.yaml")[0] is None
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(st.text(alphabet="{}[]:,#&*!|>'\"%@`-? \n\tab1~<", max_size=60))
 def test_no_text_brings_the_loader_down(text: str) -> None:
     document, found = parse(text, "f.yaml")

@@ -8,6 +8,8 @@ from hypothesis import strategies as st
 
 from flowengine.flow import words
 
+SPOKEN = ("um", "I mean", "you", "know", "can't", "cannot", "it's", "we'd", "ten", "two", "3", "x-y", "a_b", "OK")
+
 
 @pytest.mark.parametrize(
     ("said", "heard"),
@@ -137,6 +139,7 @@ def test_people_asked_for_by_name() -> None:
     assert words.asks_for_person("Is doctor Reed in today?", "Dr. Reed")
     assert words.asks_for_person("I need to talk with Dr Reed", "Dr. Reed")
     assert words.asks_for_person("put me through to the hygiene desk", "Hygiene desk")
+    assert words.asks_for_person("Dana told me to call back, is Dana there?", "Dana")
     assert not words.asks_for_person("Dana told me to call back", "Dana")
     assert not words.asks_for_person("I don't want to talk to Dana", "Dana")
     assert not words.asks_for_person("is Dana your sister", "Dana")
@@ -158,6 +161,11 @@ def test_normal_words_are_normal(text: str) -> None:
     assert all(word == word.casefold() or not word.isascii() for word in heard)
     assert all(not any(c.isspace() or c in "'.,-" for c in word) for word in heard)
     assert set(words.content(text)) <= set(words.stems(heard))
+
+
+@given(st.one_of(st.text(st.characters(codec="ascii")), st.lists(st.sampled_from(SPOKEN)).map(" ".join)))
+def test_a_plain_turn_is_read_as_one_with_a_foreign_letter_in_it(text: str) -> None:
+    assert words.normalise(f"{text} ø") == [*words.normalise(f"{text} "), "ø"]
 
 
 @given(st.text(max_size=120), st.text(max_size=30))

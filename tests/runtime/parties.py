@@ -5,10 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, cast
 
+from flowengine.bus.memory import MemoryBus
 from flowengine.call import commands as c
 from flowengine.call import events as e
-from flowengine.runtime.ports import AgentListener, CallerListener, Heard, Post
+from flowengine.runtime.clock import LoopClock
+from flowengine.runtime.ports import AgentListener, CallerListener, Heard, Post, Store
+from flowengine.runtime.session import Ports
 
 
 @dataclass
@@ -125,3 +130,10 @@ class Transcriber:
     ) -> Transcript:
         self.opened.append(Transcript())
         return self.opened[-1]
+
+
+def answering(store: Store, now: datetime = datetime(2026, 11, 10, 16, 15, tzinfo=UTC)) -> Ports:
+    """What a process needs that only answers calls; the rest of the world is not there."""
+    none = cast(Any, None)
+    clock = LoopClock(lambda: now)
+    return Ports(clock, none, none, none, store, MemoryBus(), none, none, lambda flow, music: b"", none)

@@ -13,8 +13,9 @@ from flowengine.agents.assemblyai import AssemblyAgent
 from flowengine.call import commands as c
 from flowengine.call import events as e
 from flowengine.call.consulting import TOOLS
+from flowengine.runtime.audio import CUSHION
 from flowengine.runtime.clock import LoopClock
-from flowengine.runtime.consult import CUSHION, ORDER_SECONDS, Consult
+from flowengine.runtime.consult import ORDER_SECONDS, Consult
 from flowengine.sandbox.agent import AgentBehaviour, VoiceAgent
 from flowengine.sandbox.clock import PinnedClock
 from flowengine.sandbox.speech import FRAME, SILENCE, find_words, speak

@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
-from flowengine.bus.memory import MemoryBus
-from flowengine.call.commands import ConnectCaller
+from flowengine.call.documents import ConnectCaller
 from flowengine.call.events import CallerReturned
-from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import Flowbook
 from flowengine.runtime.live import LiveCalls
-from flowengine.runtime.session import Ports
 from flowengine.store import SqlStore
+from tests.runtime.parties import answering
 
 FILE = Path(__file__).parents[2] / "flows" / "dental_office.yaml"
 BEFORE = FILE.read_text("utf-8").partition("\ntests:")[0]
@@ -21,10 +17,7 @@ AFTER = BEFORE.replace("ring_for: 20s", "ring_for: 25s")
 
 
 def process(store: SqlStore, text: str) -> LiveCalls:
-    none = cast(Any, None)
-    clock = LoopClock(lambda: datetime(2026, 11, 10, 16, 15, tzinfo=UTC))
-    ports = Ports(clock, none, none, none, store, MemoryBus(), none, none, lambda flow, music: b"", none)
-    return LiveCalls(ports, Flowbook({str(FILE): text}, {}))
+    return LiveCalls(answering(store), Flowbook({str(FILE): text}, {}))
 
 
 async def test_a_call_keeps_its_flow_when_the_next_process_has_another(tmp_path: Path) -> None:

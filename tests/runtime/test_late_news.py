@@ -5,19 +5,16 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
-from flowengine.bus.memory import MemoryBus
 from flowengine.call import events as e
 from flowengine.call.journal import decode, encode
-from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import Flowbook
 from flowengine.runtime.live import LiveCalls
-from flowengine.runtime.ports import CallRow, Entry
-from flowengine.runtime.session import Ports
+from flowengine.runtime.rows import CallRow, Entry
 from flowengine.store import SqlStore
 from tests.call.story import ROOT
 from tests.call.test_recording import asking, heard
+from tests.runtime.parties import answering
 
 FILE = str(ROOT / "flows" / "dental_office.yaml")
 ENDED = e.RecordingEnded(0.0, "RE1", "https://api.example.com/RE1", 42.0)
@@ -39,13 +36,11 @@ async def over(folder: Path) -> tuple[LiveCalls, SqlStore]:
     await store.open_call(CallRow("c1", "CA1", flow.key, flow.version, RECORDS, began.isoformat(), None))
     await store.append("c1", [Entry(n, *encode(event)) for n, event in enumerate(story.events, 1)])
     await store.close_call("c1", "abandoned")
-    none = cast(Any, None)
-    ports = Ports(LoopClock(lambda: began), none, none, none, store, MemoryBus(), none, none, lambda f, m: b"", none)
-    return LiveCalls(ports, flows), store
+    return LiveCalls(answering(store), flows), store
 
 
 async def settled(live: LiveCalls) -> None:
-    async with asyncio.timeout(30):
+    async with asyncio.timeout(600):
         while live._reviving:  # noqa: ASYNC110  # a look from outside
             await asyncio.sleep(0.05)
 
@@ -75,5 +70,18 @@ async def test_other_late_news_is_ignored_and_counted(tmp_path: Path) -> None:
     await settled(live)
     assert live.ignored == 2
     assert len(await store.journal("c1")) == before
+    await live.close(0.1)
+    await store.close()
+
+
+async def test_two_recordings_that_are_ready_at_the_same_moment_are_both_known(tmp_path: Path) -> None:
+    live, store = await over(tmp_path)
+    for name in ("RE1", "RE2"):
+        address = f"https://api.example.com/{name}"
+        live.tell("c1", lambda at, name=name, url=address: e.RecordingEnded(at, name, url, 42.0))  # type: ignore[misc]
+    await settled(live)
+    found = [decode(x.kind, x.body) for x in await store.journal("c1") if x.kind == "RecordingEnded"]
+    assert sorted(event.ref for event in found if isinstance(event, e.RecordingEnded)) == ["RE1", "RE2"]
+    assert not (await store.verify("c1")).broken
     await live.close(0.1)
     await store.close()

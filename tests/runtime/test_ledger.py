@@ -11,7 +11,7 @@ import pytest_asyncio
 
 from flowengine.runtime import ledger
 from flowengine.runtime.ledger import Ledger
-from flowengine.runtime.ports import Entry, Verdict
+from flowengine.runtime.rows import Entry, Verdict
 from flowengine.store import SqlStore
 
 

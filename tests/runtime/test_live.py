@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
-from flowengine.bus.memory import MemoryBus
-from flowengine.call.commands import ConnectCaller
-from flowengine.call.events import AgentFailed, CallerReturned
+from flowengine.call.documents import ConnectCaller
+from flowengine.call.events import AgentFailed, CallerHungUp, CallerReturned
 from flowengine.call.journal import decode
-from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import Flowbook
 from flowengine.runtime.live import LiveCalls
-from flowengine.runtime.ports import CallRow
-from flowengine.runtime.session import Ports
+from flowengine.runtime.ports import HandedOver
+from flowengine.runtime.rows import CallRow, Entry
 from flowengine.store import SqlStore
+from tests.runtime.parties import answering
 
 FLOWS = Path(__file__).parents[2] / "flows"
 RULE = "  - {rule: called_again, known_caller: called before, to: front_desk}\n"
@@ -54,10 +52,7 @@ def book(rule: str = "") -> Flowbook:
 
 def calls(store: SqlStore, flows: Flowbook) -> LiveCalls:
     """Answers calls; nothing of the rest of the world is needed for that."""
-    none = cast(Any, None)
-    clock = LoopClock(lambda: datetime(2026, 11, 10, 16, 15, tzinfo=UTC))
-    ports = Ports(clock, none, none, none, store, MemoryBus(), none, none, lambda flow, music: b"", none)
-    return LiveCalls(ports, flows)
+    return LiveCalls(answering(store), flows)
 
 
 async def known(live: LiveCalls, store: SqlStore, ref: str, caller: str = CALLER) -> bool:
@@ -92,6 +87,17 @@ async def test_a_store_that_does_not_answer_keeps_no_caller_waiting(kind: type[S
     began = asyncio.get_running_loop().time()
     assert not await known(live, store, "CA1")
     assert asyncio.get_running_loop().time() - began < 30.0  # half a second, and what a busy machine adds to it
+    await live.close(0.1)
+    await store.close()
+
+
+async def test_a_call_that_is_announced_twice_at_the_same_moment_is_one(tmp_path: Path) -> None:
+    store = await opened(SqlStore, tmp_path)
+    live = calls(store, book())
+    first, second = await asyncio.gather(arrived(live), arrived(live))
+    assert first == second
+    assert [row.call_id for row in await store.calls()] == [first]
+    assert list(live.sessions) == [first]
     await live.close(0.1)
     await store.close()
 
@@ -173,4 +179,59 @@ async def test_a_call_that_another_process_has_taken_over_is_let_go(tmp_path: Pa
     assert call_id in second.sessions
     assert await other.journal(call_id) == begun
     await second.close(0.1)
+    await asyncio.gather(store.close(), other.close())
+
+
+class Deaf(SqlStore):
+    """Takes no line while `away`; the rest of its database answers."""
+
+    away = False
+
+    async def append(self, call_id: str, entries: Sequence[Entry]) -> None:
+        if self.away:
+            raise OSError
+        await super().append(call_id, entries)
+
+
+async def test_a_process_that_has_lost_a_call_does_not_end_it(tmp_path: Path) -> None:
+    """What it could not write before another took the call over, it must not say of the call either."""
+    store, other = await opened(Deaf, tmp_path), await opened(SqlStore, tmp_path)
+    first, second = calls(store, book()), calls(other, book())
+    call_id = await arrived(first)
+    assert isinstance(store, Deaf)
+    store.away = True
+    first.tell(call_id, CallerHungUp)
+    await asyncio.wait_for(first.sessions[call_id].over.wait(), 60)
+    document = await second.ask(call_id, lambda at, request: CallerReturned(at, request, 1))
+    assert isinstance(document, ConnectCaller)
+    store.away = False
+    await first.ended(60)
+    row = await other.call(call_id)
+    assert row is not None
+    assert row.outcome is None
+    assert call_id in second.sessions
+    await second.close(0.1)
+    await asyncio.gather(store.close(), other.close())
+
+
+async def test_nobody_is_hung_up_by_a_process_that_has_lost_the_call(tmp_path: Path) -> None:
+    """Who asks it is to ask again: by then it has let go, and takes the call up like any other process."""
+    store, other = await opened(SqlStore, tmp_path), await opened(SqlStore, tmp_path)
+    first, second = calls(store, book()), calls(other, book())
+    call_id = await arrived(first)
+
+    def returned(at: float, request: str) -> CallerReturned:
+        return CallerReturned(at, request, 1)
+
+    assert isinstance(await second.ask(call_id, returned), ConnectCaller)
+    begun = await other.journal(call_id)
+    session = first.sessions[call_id]
+    with pytest.raises(HandedOver):
+        await first.ask(call_id, returned)
+    with pytest.raises(HandedOver):  # while it closes, too
+        await session.ask(returned)
+    assert await other.journal(call_id) == begun
+    await first.ended(60)
+    assert isinstance(await first.ask(call_id, returned), ConnectCaller)
+    await asyncio.gather(first.close(0.1), second.close(0.1))
     await asyncio.gather(store.close(), other.close())

@@ -16,10 +16,11 @@ from flowengine.flow.compiler import compile_flow
 from flowengine.flow.model import Flow
 from flowengine.runtime import measuring
 from flowengine.runtime.measuring import LOOK_SECONDS, Measurer, measurer
-from flowengine.runtime.ports import CallRow, Entry, WrapUp
+from flowengine.runtime.rows import CallRow, Entry, WrapUp
 from flowengine.store import SqlStore, open_store
 from tests.call.story import Story
 from tests.flow.office import FLOWS
+from tests.stored import stored
 
 NOW = datetime(2026, 11, 10, 18, 0, tzinfo=UTC)
 SOURCE = (FLOWS / "dental_office.yaml").read_text("utf-8") + "\nalert_when: {abandoned: 10%}\n"
@@ -27,10 +28,8 @@ SOURCE = (FLOWS / "dental_office.yaml").read_text("utf-8") + "\nalert_when: {aba
 
 @pytest_asyncio.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
-    opened = open_store(f"sqlite:///{tmp_path}/calls.db")
-    await opened.start()
-    yield opened
-    await opened.close()
+    async with stored(tmp_path) as opened:
+        yield opened
 
 
 def flow() -> Flow:
@@ -157,6 +156,14 @@ async def test_a_limit_is_passed_and_looked_at_again_after_a_minute(store: SqlSt
     assert later.raised["abandoned"]
     assert later.figures["abandoned"].value == 0.2
     await measures.close()
+
+
+@pytest.mark.parametrize(("now", "counted"), [("2026-11-16T23:00:00-06:00", 1), ("2026-11-17T00:30:00-06:00", 0)])
+async def test_a_limit_speaks_of_the_same_seven_days_as_the_page(store: SqlStore, now: str, counted: int) -> None:
+    """The call was on Tuesday the tenth, so that the week of the office's calendar ends on Monday night."""
+    await kept(store, "c1", talked())
+    looked = await Measurer(store, "secret").alerts(flow(), datetime.fromisoformat(now), patience=None)
+    assert looked.figures["abandoned"].of == counted
 
 
 async def test_a_store_that_fails_leaves_what_was_known_and_is_asked_again(store: SqlStore) -> None:

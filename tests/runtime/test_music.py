@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from flowengine.flow.wav_header import UnusableSound
 from flowengine.runtime import mulaw
 from flowengine.runtime.music import (
     MOST_PAUSE,
@@ -24,7 +25,7 @@ from flowengine.runtime.music import (
     playable,
     seamless,
 )
-from flowengine.runtime.wav import BadWav, read_wav
+from flowengine.runtime.wav import read_wav
 from flowengine.sandbox import sound
 from flowengine.sandbox.speech import find_words, murmur, speak
 
@@ -257,14 +258,14 @@ def test_the_extensible_form_is_understood() -> None:
     ],
 )
 def test_what_cannot_be_read_is_said_plainly(content: bytes, why: str) -> None:
-    with pytest.raises(BadWav, match=why):
+    with pytest.raises(UnusableSound, match=why):
         read_wav(content)
 
 
 @given(st.binary(max_size=80))
 def test_no_file_can_hurt(rest: bytes) -> None:
     for content in (rest, b"RIFF\0\0\0\0WAVE" + rest, wav(pcm([1, 2, 3]))[: 12 + len(rest)] + rest):
-        with suppress(BadWav):
+        with suppress(UnusableSound):
             read_wav(content)
 
 

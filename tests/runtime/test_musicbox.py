@@ -65,7 +65,7 @@ async def fetched(handler: Handler, *, allow_private: bool = True) -> tuple[byte
         with capture_logs() as logged:
             await box.fill([flow(address)])
             await box.fill([flow(address)])
-        assert "4711" not in str(logged)
+        assert "SECRET" not in str(logged)
         return playing(box, flow(address)), [str(line["why"]) for line in logged]
 
 

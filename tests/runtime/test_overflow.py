@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 
-from flowengine.bus.memory import MemoryBus
-from flowengine.call.commands import ConnectCaller, DialNumber, Document, HangUp
-from flowengine.runtime.clock import LoopClock
+from flowengine.call.documents import ConnectCaller, DialNumber, Document, HangUp
+from flowengine.call.events import DialEnded
 from flowengine.runtime.flowbook import Flowbook, read_flows
-from flowengine.runtime.live import LiveCalls
-from flowengine.runtime.overflow import MOST_CALLS, TOO_MANY, most_calls
-from flowengine.runtime.session import Ports
+from flowengine.runtime.handles import MOST_CALLS, most_calls
+from flowengine.runtime.live import UNKNOWN_NUMBER, LiveCalls
+from flowengine.runtime.overflow import TOO_MANY
 from flowengine.store import SqlStore
+from tests.runtime.parties import answering
+from tests.stored import stored
 
 FLOW = str(Path(__file__).parents[2] / "flows" / "dental_office.yaml")
 OFFICE, DANA, LUIS = "+13125550100", "+13125550111", "+13125550112"
@@ -25,19 +25,13 @@ MORNING, NIGHT = datetime(2026, 11, 10, 16, 15, tzinfo=UTC), datetime(2026, 11, 
 
 @pytest.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
-    kept = SqlStore(f"sqlite:///{tmp_path}/calls.db")
-    await kept.start()
-    yield kept
-    await kept.close()
+    async with stored(tmp_path) as kept:
+        yield kept
 
 
 def calls(store: SqlStore, now: datetime = MORNING) -> LiveCalls:
     """One call at a time."""
-    none = cast(Any, None)
-    ports = Ports(
-        LoopClock(lambda: now), none, none, none, store, MemoryBus(), none, none, lambda flow, music: b"", none
-    )
-    return LiveCalls(ports, Flowbook(read_flows(FLOW), {}), most=1)
+    return LiveCalls(answering(store, now), Flowbook(read_flows(FLOW), {}), most=1)
 
 
 async def rings(live: LiveCalls, ref: str, caller: str = "+13125550199") -> tuple[str, Document]:
@@ -71,7 +65,7 @@ async def test_at_night_the_caller_is_told(store: SqlStore) -> None:
     assert (await rings(live, "CA1"))[1] == HangUp(TOO_MANY)
 
 
-@pytest.mark.parametrize(("handles", "most"), [(20_000, MOST_CALLS), (256, 32), (64, 1), (10, 1)])
+@pytest.mark.parametrize(("handles", "most"), [(20_000, MOST_CALLS), (256, 24), (64, 1), (10, 1)])
 def test_no_more_calls_than_there_are_file_handles_for(handles: int, most: int) -> None:
     """reliability.md F40."""
     assert most_calls(handles) == most
@@ -79,3 +73,23 @@ def test_no_more_calls_than_there_are_file_handles_for(handles: int, most: int) 
 
 def test_this_process_may_take_some() -> None:
     assert 1 <= most_calls() <= MOST_CALLS
+
+
+async def test_a_call_too_many_that_is_asked_about_again_is_not_cut_off(store: SqlStore) -> None:
+    """The carrier repeats a question whose answer was late, and asks what follows when nobody picks up."""
+    live = calls(store)
+    live.draining = True
+    first = await rings(live, "CA1")
+    assert isinstance(first[1], DialNumber)
+    assert await rings(live, "CA1") == first
+    for ended, words in (("no_answer", HangUp(TOO_MANY)), ("completed", HangUp())):
+        bridged = ended == "completed"
+        question = DialEnded(0.0, "", ended, bridged)  # type: ignore[arg-type]
+        assert await live.ask(first[0], lambda at, request, asked=question: asked) == words  # type: ignore[misc]
+
+
+async def test_a_number_of_nobody_is_told_so_each_time(store: SqlStore) -> None:
+    live = calls(store)
+    told = [await live.arrive(ref="CA1", caller="", dialled="+13125550123", arrives_by="phone") for _ in range(2)]
+    assert told[0] == told[1]
+    assert told[0][1] == HangUp(UNKNOWN_NUMBER)

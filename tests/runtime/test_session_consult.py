@@ -12,12 +12,13 @@ import pytest
 
 from flowengine.bus.memory import MemoryBus
 from flowengine.call import commands as c
+from flowengine.call import documents
 from flowengine.call import events as e
 from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.live import LiveCalls
 from flowengine.runtime.music import built_in_music
 from flowengine.runtime.phrasebook import Phrasebook
-from flowengine.runtime.ports import Entry
+from flowengine.runtime.rows import Entry
 from flowengine.runtime.session import Ports, Session
 from flowengine.sandbox.speech import SILENCE, speak
 from tests.call.story import CALLER, Story, edited, staff
@@ -80,7 +81,7 @@ class Office:
     def says(self, event: Callable[[float], e.Event]) -> None:
         self.session.post(event(self.session.seconds()))
 
-    def moved(self) -> list[c.Document]:
+    def moved(self) -> list[documents.Document]:
         return [order.document for order in self.carrier.ordered if isinstance(order, c.MoveStaff)]
 
 
@@ -122,7 +123,7 @@ async def test_a_yes_moves_them_and_what_the_agent_still_had_to_say_is_cleared()
         agent.says(lambda at: e.ToolCalled(at, "t1", "connect_caller"))
         await asyncio.sleep(0.1)
         (document,) = call.moved()
-        assert isinstance(document, c.JoinStaff)
+        assert isinstance(document, documents.JoinStaff)
         assert [type(told) for told in agent.told] == [c.AnswerTool]
         assert (line.told[-1], agent.closed, line.closed) == ("clear", True, False)
         line.over.set()  # the carrier moves the leg
@@ -134,7 +135,7 @@ async def test_the_key_takes_the_call_while_the_agent_talks() -> None:
         line, agent, _ = await call.briefed()
         line.presses("1")
         await asyncio.sleep(0.1)
-        assert isinstance(call.moved()[0], c.JoinStaff)
+        assert isinstance(call.moved()[0], documents.JoinStaff)
         assert agent.closed
 
 
@@ -178,7 +179,7 @@ async def test_no_agent_for_the_briefing_brings_the_short_one() -> None:
         call.agents.broken = True
         call.comes()
         await asyncio.sleep(0.1)
-        assert [type(document) for document in call.moved()] == [c.BriefStaff]
+        assert [type(document) for document in call.moved()] == [documents.BriefStaff]
 
 
 async def test_a_stream_that_breaks_ends_its_session_and_the_next_begins_another() -> None:

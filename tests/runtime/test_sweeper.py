@@ -17,9 +17,10 @@ from flowengine.call.journal import encode
 from flowengine.flow.compiler import compile_flow
 from flowengine.flow.model import Flow, Privacy
 from flowengine.runtime.clock import LoopClock
-from flowengine.runtime.ports import Access, CallRow, Entry
+from flowengine.runtime.rows import Access, CallRow, Entry
 from flowengine.runtime.sweeper import BATCH, Sweeper
 from flowengine.store import SqlStore, open_store
+from tests.stored import stored
 
 BEGAN = datetime(2026, 11, 10, 16, 15, tzinfo=UTC)
 DAY = timedelta(days=1)
@@ -31,10 +32,8 @@ RECORDING = "https://api.example/Recordings/RE2"
 
 @pytest_asyncio.fixture
 async def store(tmp_path: Path) -> AsyncIterator[SqlStore]:
-    store = open_store(f"sqlite:///{tmp_path}/calls.db")
-    await store.start()
-    yield store
-    await store.close()
+    async with stored(tmp_path) as store:
+        yield store
 
 
 class Carrier:

@@ -12,7 +12,7 @@ from flowengine.call import events as e
 from flowengine.call.journal import decode, encode_commands, replay
 from flowengine.call.state import handoffs
 from flowengine.flow.model import Flow
-from flowengine.runtime.ports import Entry
+from flowengine.runtime.rows import Entry
 from flowengine.sandbox.world import World
 
 MOST_ALONE = 60.0  # seconds of one person in a room

@@ -65,11 +65,17 @@ def played(
         watch(world)
 
     with TemporaryDirectory(prefix="flowengine-") as place:
-        report = play(str(file), text, moment(flow, script.at), script, _cheaper(options, place), watch=seen)
+        report = play(str(file), text, moment(flow, script.at), script, cheaper(options, place), watch=seen)
     return Played(report, judge(script.expect, report), *seen_of[0])
 
 
-def _cheaper(options: Options, place: str) -> Options:
+@cache
+def as_it_stands(name: str) -> Played:
+    """A scenario nothing of which is changed, played once for all tests of a process; they only look at it."""
+    return played(name)
+
+
+def cheaper(options: Options, place: str) -> Options:
     """With a database whose tables are there, and the fixed sentences of earlier calls."""
     database = options.database_url or f"sqlite:///{migrated(Path(place, 'calls.db'))}"
     return replace(options, database_url=database, sentences=Path(_SENTENCES.name))

@@ -16,7 +16,7 @@ from flowengine.call.sentences import FILLER
 from flowengine.sandbox.scenario import Scenario, read_scenario
 from flowengine.sandbox.transcriber import RefusesStreams
 from flowengine.sandbox.world import Options
-from tests.sandbox.play import SPEED, Played, played
+from tests.sandbox.play import SPEED, Played, as_it_stands, played
 
 QUIET = """
   - rule: nobody_there
@@ -187,7 +187,7 @@ def test_without_that_transcript_the_call_goes_on_and_the_rule_never_fires() -> 
 
 
 def test_a_flow_without_such_a_rule_opens_no_transcript_before_they_meet() -> None:
-    made = played("crown")
+    made = as_it_stands("crown")
     assert len(made.world.transcriber.sessions) == 2
 
 
@@ -223,7 +223,7 @@ def _earlier(folder: Path) -> None:
 
 
 def test_another_language_is_another_session_and_the_first_one_ends() -> None:
-    made = played("spanish_caller")
+    made = as_it_stands("spanish_caller")
     talks = [s for s in made.world.agent.sessions if s.conversation.config.get("tools")]
     assert [("Speak Spanish." in s.conversation.config["system_prompt"]) for s in talks] == [False, True]
     assert not talks[1].conversation.config.get("greeting")

@@ -7,7 +7,7 @@ import pytest
 from flowengine.sandbox.carrier import Behaviour
 from flowengine.sandbox.transcriber import RefusesStreams
 from flowengine.sandbox.world import Options
-from tests.sandbox.play import SPEED, Played, known, played
+from tests.sandbox.play import SPEED, Played, as_it_stands, known, played
 
 
 def said(made: Played, speaker: str) -> list[str]:
@@ -29,7 +29,7 @@ def test_what_both_say_to_each_other_is_written_down_under_their_own_names(behav
 
 def test_a_caller_who_comes_back_hears_us_and_nobody_writes_that_down_as_staff() -> None:
     """The first dial's stream outlives the dial, and what is played to her next is the receptionist again."""
-    made = played("dial_busy_comes_back")
+    made = as_it_stands("dial_busy_comes_back")
     assert made.failures == []
     luis = list(known()["dial_busy_comes_back"].staff["Luis"].says)
     assert [t["text"] for t in made.report["transcript"] if t["speaker"] == "staff"] == luis

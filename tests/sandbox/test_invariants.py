@@ -9,9 +9,9 @@ from typing import Any
 
 import pytest
 
-from flowengine.runtime.ports import Entry
+from flowengine.runtime.rows import Entry
 from tests.sandbox.invariants import Journals, broken
-from tests.sandbox.play import played
+from tests.sandbox.play import as_it_stands
 
 Commands = list[dict[str, Any]]
 
@@ -34,7 +34,7 @@ def ordered(lines: list[Entry], change: Callable[[Commands], Commands]) -> list[
 
 @pytest.fixture(scope="module")
 def journals() -> Journals:
-    return played("crown").journals
+    return as_it_stands("crown").journals
 
 
 @pytest.mark.parametrize(

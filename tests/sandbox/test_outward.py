@@ -7,12 +7,16 @@ import asyncio
 import json
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
+from typing import Any
 
 import aiohttp
+import pytest
 from cryptography.fernet import Fernet
+from jsonschema import Draft202012Validator, FormatChecker
 
-from flowengine.runtime.ports import Parcel
+from flowengine.runtime.rows import Parcel
 from flowengine.sandbox.carrier import LoseText
 from flowengine.sandbox.receiver import Reply
 from flowengine.sandbox.world import Options, World
@@ -30,7 +34,7 @@ handoff_card:
   crm_webhook: "${CRM}"
 """
 PRIVATE = "- {field: reason, required: true, private: true}"
-SECRETS = ("Maria", "Lopez", "charged", "twice", "0198")
+SECRETS = ("Maria", "Lopez", "charged", "twice", "5550198", "555-0198")  # four digits alone stand in any hash
 
 
 def outward(text: str) -> str:
@@ -174,9 +178,62 @@ def test_a_tool_asks_an_address_and_the_receptionist_hears_what_it_says() -> Non
         world.receiver.reply = Reply(200, '{"free": "Tuesday at 9"}')
 
     made = played("crown", Options(speed=SPEED), change=asks, scenario=call(caller=BOOKING), watch=answers)
-    asked = [json.loads(post.body) for post in made.world.receiver.posts]
-    assert [(body["type"], body["data"]["tool"]) for body in asked] == [("tool.called", "request_appointment")]
+    (asked,) = (json.loads(post.body) for post in made.world.receiver.posts)
+    assert (asked["type"], asked["data"]["tool"]) == ("tool.called", "request_appointment")
+    assert asked["data"]["fields"]["patient_name"] == "Maria Lopez"
     assert len(made.times("ToolAnswered")) == 1
     assert made.times("ToolAnswered")[0] - made.times("ToolCalled")[0] < 3.0
     lines = [line for journal in made.journals.lines.values() for line in journal]
     assert any("Tuesday at 9" in line.body for line in lines if line.kind == "Commands")
+
+
+# ---- the examples of events ------------------------------------------------------------------------------------------
+
+EVENTS = Path(__file__).parents[2] / "examples" / "events"
+CARD = json.loads((EVENTS.parents[1] / "schemas" / "handoff_card.schema.json").read_text("utf-8"))
+WHAT_HAPPENS = ("handoff.decided", "handoff.ringing", "handoff.connected", "handoff.failed", "message.taken",
+                "callback.requested", "call.completed", "tool.called")  # fmt: skip
+
+
+def shape(value: object) -> object:
+    """The names in a body, at any depth; of a list those of its things together."""
+    match value:
+        case dict():
+            return {name: shape(each) for name, each in value.items()}
+        case list():
+            return {name: each for item in map(shape, value) if isinstance(item, dict) for name, each in item.items()}
+    return ""
+
+
+def followed(text: str) -> str:
+    """A system hears of everything, and is asked by the booking tool."""
+    text = text.replace("handoff_card:\n", 'handoff_card:\n  crm_webhook: "${CRM}"\n', 1)
+    return text.replace("    sends_to: front_desk  ", '    calls: {post: "${BOOKING}", timeout: 3s}  ')
+
+
+def test_the_examples_of_events_have_what_a_receiver_gets() -> None:
+    sent: dict[str, Any] = {}
+    for name, change in (
+        ("crown", lambda s: s), ("voicemail_then_message", lambda s: s), ("callback_at_night", lambda s: s),
+        ("crown", call(caller=BOOKING)),
+    ):  # fmt: skip
+        made = played(name, change=followed, scenario=change)
+        for post in made.world.receiver.posts:
+            body = json.loads(post.body)
+            sent.setdefault(body["type"], body)
+    examples = {file.stem: json.loads(file.read_text("utf-8")) for file in EVENTS.glob("*.json")}
+    assert set(sent) == set(examples) == set(WHAT_HAPPENS)
+    assert {name: shape(body) for name, body in examples.items()} == {name: shape(body) for name, body in sent.items()}
+    card = Draft202012Validator(CARD, format_checker=FormatChecker())
+    for body in (*examples.values(), *sent.values()):
+        assert datetime.fromisoformat(body["timestamp"]).utcoffset() is not None
+        if body["type"].startswith("handoff."):
+            card.validate(body["data"])
+
+
+@pytest.mark.parametrize("event", ["message.taken", "callback.requested", "call.completed", "tool.called"])
+def test_the_page_names_what_is_in_an_event(event: str) -> None:
+    page = (EVENTS.parents[1] / "docs" / "deliveries.md").read_text("utf-8")
+    (told,) = (piece for piece in page.split("\n- ") if piece.startswith("for ") and f"`{event}`" in piece)
+    data = json.loads((EVENTS / f"{event}.json").read_text("utf-8"))["data"]
+    assert [name for name in data if f"`{name}`" not in told] == []

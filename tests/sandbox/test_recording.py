@@ -11,7 +11,7 @@ import pytest
 from flowengine.sandbox.carrier import Behaviour, RestAnswers, RestSilent
 from flowengine.sandbox.scenario import Scenario
 from flowengine.sandbox.world import Options
-from tests.sandbox.play import SPEED, Played, played
+from tests.sandbox.play import SPEED, Played, as_it_stands, played
 
 ALWAYS = {"privacy": {"recording": "always", "consent_line": "This call is recorded."}}
 HELLO: Mapping[str, str] = {"hears": "How can I help?"}
@@ -29,7 +29,7 @@ def told(scenario: Scenario, *lines: Mapping[str, Any], **changes: Any) -> Scena
 
 @pytest.fixture(scope="module")
 def agreed() -> Played:
-    return played("recording_agreed")
+    return as_it_stands("recording_agreed")
 
 
 def test_nothing_is_recorded_before_the_yes_and_everything_after_it(agreed: Played) -> None:

@@ -8,7 +8,7 @@ from flowengine.call.expecting import outcome
 from flowengine.call.rehearsal import rehearse
 from flowengine.flow.model import FlowTest, Line
 from tests.flow.office import dental
-from tests.sandbox.play import played
+from tests.sandbox.play import as_it_stands
 
 TUESDAY = "Tue 10 Nov 2026 10:15am"
 
@@ -22,7 +22,7 @@ TUESDAY = "Tue 10 Nov 2026 10:15am"
     ],
 )
 def test_the_rehearsal_and_the_call_agree(scenario: str, caller: Line, staff: dict[str, str]) -> None:
-    run = played(scenario)
+    run = as_it_stands(scenario)
     flow = dental()
     foretold = outcome(flow, rehearse(flow, FlowTest("it", TUESDAY, (caller,), staff)))
     (handoff,) = run.report["handoffs"]

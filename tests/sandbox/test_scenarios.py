@@ -20,7 +20,7 @@ from flowengine.sandbox.carrier import Behaviour, CutStream, LoseMark, RestAnswe
 from flowengine.sandbox.speech import find_words
 from flowengine.sandbox.transcriber import DropsStream, RefusesStreams
 from flowengine.sandbox.world import SECRET_KEY, Options
-from tests.sandbox.play import SPEED, Played, known, played
+from tests.sandbox.play import SPEED, Played, as_it_stands, known, played
 
 LINE = "I'm connecting you with our clinical team. It usually takes about half a minute."
 
@@ -31,7 +31,7 @@ def options(**more: Any) -> Options:
 
 @pytest.mark.parametrize("name", sorted(known()))
 def test_the_scenario_holds(name: str) -> None:
-    run = played(name)
+    run = as_it_stands(name)
     assert run.failures == []
     assert run.journals.broken() == []
     assert [w for w in run.world.carrier.warnings if "lost on the way" not in w.text] == []
@@ -48,7 +48,7 @@ def test_its_negative_control_fails(name: str) -> None:
 
 @pytest.fixture(scope="module")
 def crown() -> Played:
-    return played("crown")
+    return as_it_stands("crown")
 
 
 def test_the_card_is_on_the_desk_before_the_first_phone_rings(crown: Played) -> None:
@@ -111,7 +111,7 @@ def test_the_phone_that_was_not_needed_stops_ringing(crown: Played) -> None:
 
 
 def test_the_offices_own_system_gets_the_card_signed_and_with_a_link_to_its_page() -> None:
-    run = played("claim_referred")
+    run = as_it_stands("claim_referred")
     headers, text = run.world.receiver.received[0]
     webhook = Webhook(webhook_secret(SECRET_KEY))
     body = webhook.verify(text, {k.lower(): v for k, v in headers.items()})

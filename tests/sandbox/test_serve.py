@@ -22,6 +22,7 @@ from tests.ports import kept_port
 
 pytestmark = pytest.mark.wall
 ROOT = Path(__file__).parents[2]
+FLOW = ROOT / "flows" / "dental_office.yaml"
 SID, TOKEN, KEY, OFFICE, PUBLIC = (
     "AC" + "5a" * 16,
     "token-of-the-test",
@@ -37,15 +38,16 @@ class House:
 
     carrier: Carrier
     environment: dict[str, str]
+    flows: Path = FLOW
     processes: list[asyncio.subprocess.Process] = field(default_factory=list)
     address: str = ""
 
-    async def started(self) -> asyncio.subprocess.Process:
-        """One more process, ready for calls."""
-        serve = (sys.executable, "-m", "flowengine", "serve", "--flows", str(ROOT / "flows" / "dental_office.yaml"))
+    async def started(self, *under: str) -> asyncio.subprocess.Process:
+        """One more process, ready for calls; `under` is a command that starts it."""
+        serve = (sys.executable, "-m", "flowengine", "serve", "--flows", str(self.flows))
         with kept_port() as port:
             process = await asyncio.create_subprocess_exec(
-                *serve, "--host", "127.0.0.1", "--port", str(port),
+                *under, *serve, "--host", "127.0.0.1", "--port", str(port),
                 cwd=ROOT, env=self.environment, stderr=asyncio.subprocess.DEVNULL,
             )  # fmt: skip
             self.processes.append(process)
@@ -58,7 +60,7 @@ class House:
 
 
 @asynccontextmanager
-async def serving(folder: Path) -> AsyncIterator[House]:
+async def serving(folder: Path, *under: str, flows: Path = FLOW) -> AsyncIterator[House]:
     """The emulators, and one process of the server beside them."""
 
     def now() -> datetime:
@@ -82,10 +84,10 @@ async def serving(folder: Path) -> AsyncIterator[House]:
         "FLOWENGINE_VOICE_AGENT_URL": agent.url,
         "FLOWENGINE_STREAMING_URL": transcriber.url,
     }
-    house = House(carrier, environment)
+    house = House(carrier, environment, flows)
     try:
         carrier.add_number(OFFICE, f"{PUBLIC}/twilio/voice", status_callback=f"{PUBLIC}/twilio/status")
-        await house.started()
+        await house.started(*under)
         yield house
     finally:
         for process in house.processes:
@@ -96,7 +98,7 @@ async def serving(folder: Path) -> AsyncIterator[House]:
 
 
 async def until(address: str, path: str, status: int) -> None:
-    async with asyncio.timeout(20), aiohttp.ClientSession() as web:
+    async with asyncio.timeout(60), aiohttp.ClientSession() as web:
         while True:
             try:
                 async with web.get(address + path) as answer:
@@ -115,11 +117,11 @@ async def test_a_call_is_answered_and_outlives_the_order_to_stop(tmp_path: Path)
         await asyncio.sleep(2.0)
         process.send_signal(signal.SIGTERM)
         await until(house.address, "/readyz", 503)
-        record = await asyncio.wait_for(ringing, 30)
+        record = await asyncio.wait_for(ringing, 60)
         heard = " ".join(s.text for s in record.heard if s.what == "agent")
         assert heard.startswith("Thank you for calling Bright Smile Dental.")
         assert heard.endswith(("How can I help?", "take a message."))
-        await asyncio.wait_for(process.wait(), 30)
+        await asyncio.wait_for(process.wait(), 60)
         assert process.returncode == 0
 
 
@@ -159,4 +161,4 @@ async def test_a_caller_whose_process_ends_goes_on_with_another(
         record = await asyncio.wait_for(ringing, 60)
         heard = " ".join(s.text for s in record.heard if s.what == "agent")
         assert "I'm back" in heard, why
-        await asyncio.wait_for(first.wait(), 10)
+        await asyncio.wait_for(first.wait(), 60)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from flowengine.sandbox.agent import NeverReady
 from flowengine.sandbox.scenario import Scenario
 from flowengine.sandbox.world import Options, World
-from tests.sandbox.play import SPEED, Played, played
+from tests.sandbox.play import SPEED, Played, as_it_stands, played
 from tests.sandbox.test_breaks import crash, when
 
 TALKING = {"transfer": {"briefing": "conversation"}}
@@ -56,7 +56,7 @@ def test_an_agent_that_cannot_brief_is_replaced_by_the_one_with_the_key() -> Non
 
 
 def test_the_agent_of_a_briefing_hears_the_person_and_never_the_caller() -> None:
-    made = played("briefed_in_conversation", Options(speed=SPEED))
+    made = as_it_stands("briefed_in_conversation")
     assert made.failures == []
     (told,) = briefings(made.world)
     assert "you charged me twice" in told  # from the story, in writing

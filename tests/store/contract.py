@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from flowengine.runtime.ports import Entry, StaleWriter, Verdict
+from flowengine.runtime.ports import StaleWriter
+from flowengine.runtime.rows import Entry, Verdict
 from flowengine.store import SqlStore, open_store
 
 from .contract_desk import DeskContract

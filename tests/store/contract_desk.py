@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from flowengine.runtime.ports import DeskKey, Note, Parcel, WrapUp
+from flowengine.runtime.rows import DeskKey, Note, Parcel, WrapUp
 from flowengine.store import SqlStore
 
 from .world import AT, CARD, parcel

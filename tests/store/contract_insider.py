@@ -9,7 +9,7 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy import text
 
-from flowengine.runtime.ports import Access, Verdict
+from flowengine.runtime.rows import Access, Verdict
 from flowengine.store import SqlStore
 from flowengine.store.chain import accesses_of, beginning, digest_of, digest_of_rest, journal_of, link
 from flowengine.store.texts import to_json

@@ -8,7 +8,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, text
 
-from flowengine.runtime.ports import Verdict
+from flowengine.runtime.rows import Verdict
 from flowengine.store import open_store
 from flowengine.store.database import _MIGRATIONS, make_folder, open_engine
 

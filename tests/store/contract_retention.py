@@ -8,7 +8,7 @@ from dataclasses import replace
 from cryptography.fernet import Fernet
 
 from flowengine.call.journal import decode
-from flowengine.runtime.ports import Access, Verdict, WrapUp
+from flowengine.runtime.rows import Access, Verdict, WrapUp
 from flowengine.store import SqlStore
 
 from .world import AT, CALL, CALLER, CARD, LATER, PLANTED, alter, another, dump, entries, real_lines, whole_call

@@ -7,7 +7,8 @@ from dataclasses import replace
 import pytest
 from cryptography.fernet import Fernet
 
-from flowengine.runtime.ports import CannotDecrypt, Note, Verdict
+from flowengine.runtime.ports import CannotDecrypt
+from flowengine.runtime.rows import Note, Verdict
 from flowengine.store import SqlStore, open_store
 
 from .world import AT, CALL, CALLER, CARD, PLANTED, alter, another, dump, parcel, real_lines, whole_call

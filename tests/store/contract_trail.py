@@ -7,7 +7,8 @@ from dataclasses import replace
 
 import pytest
 
-from flowengine.runtime.ports import Access, StaleWriter, Verdict
+from flowengine.runtime.ports import StaleWriter
+from flowengine.runtime.rows import Access, Verdict
 from flowengine.store import SqlStore
 
 from .world import AT, CALL, alter, another, entries

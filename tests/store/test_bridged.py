@@ -17,7 +17,8 @@ import pytest
 from cryptography.fernet import Fernet
 from sqlalchemy.exc import OperationalError
 
-from flowengine.runtime.ports import Access, Entry, Parcel, StaleWriter, Verdict
+from flowengine.runtime.ports import StaleWriter
+from flowengine.runtime.rows import Access, Entry, Parcel, Verdict
 from flowengine.store import bridged, open_store, spool_beside
 from flowengine.store.bridged import BridgedStore
 from flowengine.store.spool import SpoolFull

@@ -7,7 +7,7 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from flowengine.runtime.ports import Verdict
+from flowengine.runtime.rows import Verdict
 from flowengine.store.chain import (
     Head,
     Line,

@@ -15,12 +15,13 @@ import pytest_asyncio
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from cryptography.fernet import Fernet
+from sqlalchemy import text
 
 from flowengine.store import SqlStore, open_store
 from flowengine.store.tables import metadata
 
 from .contract import StoreContract
-from .world import CALL, PLANTED, another, entries, whole_call
+from .world import CALL, LATER, PLANTED, another, entries, whole_call
 
 
 @pytest.fixture
@@ -74,6 +75,18 @@ async def test_nothing_said_is_found_in_the_bytes_of_the_files(url: str, tmp_pat
         found = [word for word in PLANTED for content in files if word.encode() in content]
     assert len(files) >= 2
     assert found == []
+
+
+async def test_what_was_emptied_is_not_in_the_bytes_of_the_files_either(url: str, tmp_path: Path) -> None:
+    """No key hides it here. Pages that became free are overwritten, which a build of SQLite may leave out by itself."""
+    async with another(url) as store:
+        await whole_call(store)
+        async with store._database.engine.connect() as connection:
+            assert (await connection.execute(text("PRAGMA secure_delete"))).scalar() == 1
+        await store.blank_call("c1", LATER)
+    files = _contents(tmp_path)
+    assert files
+    assert [word for word in PLANTED for content in files if word.encode() in content] == []
 
 
 async def test_the_steps_lead_to_the_tables_that_queries_use(store: SqlStore) -> None:

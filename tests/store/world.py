@@ -10,7 +10,7 @@ from sqlalchemy import select, text
 from flowengine.call.commands import AddWork, Command, EndCall, NoteDecision, RingStaff, ShowCard
 from flowengine.call.events import CallArrived, CallerSaid, Event, KeyPressed, LegEnded, ToolCalled
 from flowengine.call.journal import encode, encode_commands
-from flowengine.runtime.ports import Access, CallRow, Entry, Note, Parcel
+from flowengine.runtime.rows import Access, CallRow, Entry, Note, Parcel
 from flowengine.store import SqlStore, open_store
 from flowengine.store.tables import metadata
 

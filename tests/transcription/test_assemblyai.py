@@ -81,7 +81,7 @@ async def say(transcript: Transcript, text: str, *, then: float = 2.0, utterance
 
 
 async def begun(transcript: Transcript) -> None:
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(60):
         await transcript._begun.wait()
 
 
@@ -245,7 +245,7 @@ async def test_a_long_silence_harms_nobody() -> None:
         assert page.lines == []
         assert page.gaps == []
         assert service.connections == 1
-        assert service.sessions[0].seconds == pytest.approx(20, abs=1)
+        assert service.sessions[0].seconds == pytest.approx(20, abs=2)
         await transcript.close()
 
 

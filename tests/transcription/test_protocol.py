@@ -67,6 +67,8 @@ def test_a_confidence_that_is_no_number_is_none() -> None:
         ('{"type": "Termination", "audio_duration_seconds": 3}', p.Terminated()),
         ('{"type": "SpeechStarted", "timestamp": 12}', p.Other()),
         ('{"type": "Turn"}', p.Other()),
+        ('{"type": "Turn", "turn_order": 1e999, "end_of_turn": true, "transcript": ""}', p.Other()),
+        ('{"type": "Error", "error_code": Infinity}', p.Other()),
         ('{"type": "Turn", "turn_order": "x", "end_of_turn": true, "transcript": ""}', p.Other()),
         ("[]", p.Other()),
         ("{", p.Other()),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -10,8 +9,8 @@ from email.utils import parsedate_to_datetime
 from typing import Any
 
 import aiohttp
-from twilio.request_validator import RequestValidator  # type: ignore[import-untyped]
 
+from flowengine.carriers.twilio.rest import basic_auth
 from flowengine.settings import Settings
 
 SECONDS = 10.0  # one question may take
@@ -39,13 +38,13 @@ class OwnNumber:
     voice_url: str
     method: str
     elsewhere: str
+    status_url: str  # where the end of a caller's leg is told; "" is nowhere
 
 
 async def account(settings: Settings) -> Account:
     """Raises `NoAccount`."""
     found, date = await _get(settings, ".json", {})
-    said_at = parsedate_to_datetime(date) if date else None
-    return Account(str(found.get("status")), found.get("type") == "Trial", said_at)
+    return Account(str(found.get("status")), found.get("type") == "Trial", _moment(date))
 
 
 async def own_number(settings: Settings, number: str) -> OwnNumber | None:
@@ -55,26 +54,29 @@ async def own_number(settings: Settings, number: str) -> OwnNumber | None:
         elsewhere = (
             "a TwiML app" if each.get("voice_application_sid") else "a SIP trunk" if each.get("trunk_sid") else ""
         )
-        return OwnNumber(str(each.get("voice_url") or ""), str(each.get("voice_method") or "POST"), elsewhere)
+        leads, by, tells = (str(each.get(name) or "") for name in ("voice_url", "voice_method", "status_callback"))
+        return OwnNumber(leads, by or "POST", elsewhere, tells)
     return None
 
 
-def signature(auth_token: str, url: str, form: Mapping[str, str]) -> str:
-    """What Twilio would sign a request with (twilio.md 1.7)."""
-    return str(RequestValidator(auth_token).compute_signature(url, form))
+def _moment(date: str) -> datetime | None:
+    """The time in a header; None where it is none, or does not say of which zone."""
+    try:
+        said = parsedate_to_datetime(date)
+    except ValueError:
+        return None
+    return said if said.tzinfo else None
 
 
 async def _get(settings: Settings, what: str, query: Mapping[str, str]) -> tuple[dict[str, Any], str]:
     """The answer and its `Date`."""
     sid = settings.twilio_account_sid
     address = f"{settings.twilio_api_url.rstrip('/')}/2010-04-01/Accounts/{sid}{what}"
-    key = base64.b64encode(f"{sid}:{settings.twilio_auth_token}".encode()).decode()
+    headers = {"Authorization": basic_auth(sid, settings.twilio_auth_token)}
     try:
         async with (
             aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=SECONDS), trust_env=False) as session,
-            session.get(
-                address, params=query, headers={"Authorization": f"Basic {key}"}, allow_redirects=False
-            ) as answer,
+            session.get(address, params=query, headers=headers, allow_redirects=False) as answer,
         ):
             if answer.status != 200:
                 raise NoAccount(f"Twilio answers {answer.status}")

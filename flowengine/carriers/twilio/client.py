@@ -16,13 +16,13 @@ from flowengine.call.commands import (
     CarrierCommand,
     CheckCaller,
     CheckRoom,
-    Document,
     MoveCaller,
     MoveStaff,
     RingStaff,
     StartRecording,
     StopRecording,
 )
+from flowengine.call.documents import Document
 from flowengine.call.events import (
     CallerHungUp,
     CallerMoved,
@@ -36,7 +36,7 @@ from flowengine.carriers.twilio import recording
 from flowengine.carriers.twilio.book import Book
 from flowengine.carriers.twilio.links import Links
 from flowengine.carriers.twilio.protocol import ENDED
-from flowengine.carriers.twilio.rest import Trouble, certainly_undone, not_refused, open_client, order
+from flowengine.carriers.twilio.rest import Rest, Trouble, certainly_undone, not_refused, order
 from flowengine.carriers.twilio.tokens import StreamTokens
 from flowengine.carriers.twilio.twiml import INLINE_LIMIT, render, ring_timeout
 from flowengine.runtime.ports import Clock, Post
@@ -62,7 +62,7 @@ class TwilioCarrier:
         self.caller_tokens = Book()
         self._settings = settings
         self._tokens = StreamTokens(settings.secret_key, clock)
-        self._client: Any = None
+        self._rest = Rest(settings)
 
     async def perform(self, call_id: str, command: CarrierCommand, post: Post, now: Now) -> None:
         match command:
@@ -92,12 +92,10 @@ class TwilioCarrier:
 
     async def delete_recording(self, url: str) -> bool:
         """Whether the recording at this address is gone for good; never raises for the world's mistakes."""
-        return await recording.delete(self._api, url)
+        return await recording.delete(self._rest.api, url)
 
     async def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.http_client.close()
+        await self._rest.close()
 
     async def _ring(self, call_id: str, ring: RingStaff, post: Post, now: Now) -> None:
         """Never repeated unless it certainly was not done: creates have no idempotency key (twilio.md 4.4)."""
@@ -115,7 +113,7 @@ class TwilioCarrier:
                 post(LegCreated(now(), ring.leg, str(answer.sid)))
 
     async def _create(self, call_id: str, leg: dict[str, Any]) -> Any:
-        answer = await order(lambda: self._api.calls.create_async(**leg), certainly_undone)
+        answer = await order(lambda: self._rest.api.calls.create_async(**leg), certainly_undone)
         note(call_id, "ring staff", answer)
         return answer
 
@@ -123,10 +121,10 @@ class TwilioCarrier:
         """`canceled` does nothing to a leg that was just answered, so `completed` follows (twilio.md 4.1)."""
         if not ref:
             return
-        answer = await order(lambda: self._api.calls(ref).update_async(status="canceled"), not_refused)
+        answer = await order(lambda: self._rest.api.calls(ref).update_async(status="canceled"), not_refused)
         if (isinstance(answer, Trouble) and answer.status == 404) or getattr(answer, "status", None) in ENDED:
             return
-        answer = await order(lambda: self._api.calls(ref).update_async(status="completed"), not_refused)
+        answer = await order(lambda: self._rest.api.calls(ref).update_async(status="completed"), not_refused)
         if not (isinstance(answer, Trouble) and answer.gone):
             note(call_id, "cancel leg", answer)
 
@@ -145,7 +143,7 @@ class TwilioCarrier:
         def redirect() -> Any:
             twiml = render(document, links)
             given = {"twiml": twiml} if len(twiml) <= INLINE_LIMIT else {"url": otherwise, "method": "POST"}
-            return self._api.calls(ref).update_async(**given)
+            return self._rest.api.calls(ref).update_async(**given)
 
         return await order(redirect, not_refused)
 
@@ -154,50 +152,45 @@ class TwilioCarrier:
         found: Any = await order(lambda: self._conference(room), lambda trouble: not trouble.refused or trouble.gone)
         if not isinstance(found, Trouble):
             given = {"announce_url": self._links(call_id).of_call("announce", room), "announce_method": "POST"}
-            found = await order(lambda: self._api.conferences(found.sid).update_async(**given), certainly_undone)
+            found = await order(lambda: self._rest.api.conferences(found.sid).update_async(**given), certainly_undone)
         note(call_id, "announce", found)
 
     async def _check_room(self, call_id: str, room: str, post: Post, now: Now) -> None:
         found: Any = await order(lambda: self._conference(room), lambda trouble: not trouble.refused)
         if not isinstance(found, Trouble):
-            found = await order(lambda: self._api.conferences(found.sid).participants.list_async(limit=10), not_refused)
+            found = await order(
+                lambda: self._rest.api.conferences(found.sid).participants.list_async(limit=10), not_refused
+            )
         note(call_id, "check room", found)
         if not isinstance(found, Trouble):
             post(RoomSeen(now(), room, tuple(str(participant.call_sid) for participant in found)))
 
     async def _conference(self, room: str) -> Any:
         """The conference of that name; lists are a moment behind, so that one not yet there may be asked for again."""
-        rooms = await self._api.conferences.list_async(friendly_name=room, status="in-progress", limit=1)
+        rooms = await self._rest.api.conferences.list_async(friendly_name=room, status="in-progress", limit=1)
         return rooms[0] if rooms else Trouble(404, 0, "no such room")
 
     async def _check(self, call_id: str, ref: str, post: Post, now: Now) -> None:
-        answer = await order(lambda: self._api.calls(ref).fetch_async(), not_refused)
+        answer = await order(lambda: self._rest.api.calls(ref).fetch_async(), not_refused)
         gone = answer.gone if isinstance(answer, Trouble) else answer.status in ENDED
         note(call_id, "check caller", answer)
         if gone:
             post(CallerHungUp(now()))
 
     async def _record(self, call_id: str, ref: str, post: Post, now: Now) -> None:
-        answer = await recording.start(self._api, ref, self._links(call_id))
+        answer = await recording.start(self._rest.api, ref, self._links(call_id))
         note(call_id, "start recording", answer)
         if (news := recording.started(now(), answer)) is not None:
             post(news)
 
     async def _stop_recording(self, call_id: str, ref: str, name: str, post: Post, now: Now) -> None:
-        answer = await recording.stop(self._api, ref, name)
+        answer = await recording.stop(self._rest.api, ref, name)
         note(call_id, "stop recording", answer)
         if (news := recording.stopped(now(), name, answer)) is not None:
             post(news)
 
     def _links(self, call_id: str) -> Links:
         return Links(self._settings.public_url, call_id, self._tokens)
-
-    @property
-    def _api(self) -> Any:
-        if self._client is None:
-            given = self._settings
-            self._client = open_client(given.twilio_account_sid, given.twilio_auth_token, given.twilio_api_url)
-        return self._client
 
 
 def _new_leg(ring: RingStaff, links: Links, shown: dict[str, str]) -> dict[str, Any]:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 from typing import Any
-from urllib.parse import parse_qsl, quote
+from urllib.parse import parse_qsl, quote, urlencode
 
 from prometheus_client import Counter
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, ImmutableMultiDict
 from starlette.requests import ClientDisconnect, HTTPConnection, Request
 from starlette.websockets import WebSocket
 
-from flowengine.carriers.twilio.protocol import LARGEST_MESSAGE, Form
-from flowengine.carriers.twilio.signature import is_signed
+from flowengine.carriers.twilio.protocol import LARGEST_MESSAGE, Form, said_once
+from flowengine.carriers.twilio.signature import HEADER, is_signed
 
+ANSWERS_WITHIN = 12.0  # seconds; Twilio gives up after 15 (twilio.md 1.5)
 BODY_WITHIN = 5.0  # seconds a body may take to arrive
 MOST_FIELDS = 500
 
@@ -38,11 +39,11 @@ class Door:
         self._auth_token = auth_token
 
     async def form(self, request: Request) -> Form:
-        """The parameters of a signed webhook, GET or POST; raises `Refused`."""
+        """The parameters of a signed webhook, those of its address too; raises `Refused`."""
         posted = _fields(await _body(request)) if request.method == "POST" else FormData()
         if not self._signed(request, self._public_url, posted):
             raise Refused(403, "signature")
-        return _Texts(posted if request.method == "POST" else request.query_params)
+        return {**_texts(request.query_params), **_texts(posted)}
 
     def upgrade_is_signed(self, websocket: WebSocket) -> bool:
         """The signed address of an upgrade has scheme wss, whatever the server sees."""
@@ -52,16 +53,20 @@ class Door:
             REFUSED.labels("signature").inc()
         return signed
 
+    def again(self, request: Request, form: Form) -> str:
+        """The public address that was asked, with what only this request says."""
+        place = self._public_url + _raw_target(request).partition("?")[0]
+        more = urlencode({**request.query_params, **said_once(form)})
+        return f"{place}?{more}" if more else place
+
     def _signed(self, connection: HTTPConnection, base: str, parameters: Any) -> bool:
-        signature = connection.headers.get("X-Twilio-Signature")
+        signature = connection.headers.get(HEADER)
         return is_signed(self._auth_token, base + _raw_target(connection), parameters, signature)
 
 
-class _Texts(dict[str, str]):
+def _texts(values: ImmutableMultiDict[str, Any]) -> dict[str, str]:
     """The first value of each parameter; signatures are checked over all of them."""
-
-    def __init__(self, values: Any) -> None:
-        super().__init__((name, value) for name, value in reversed(values.multi_items()))
+    return {name: str(value) for name, value in reversed(values.multi_items())}
 
 
 def _raw_target(connection: HTTPConnection) -> str:

@@ -7,6 +7,10 @@ from urllib.parse import quote, urlsplit
 
 from flowengine.carriers.twilio.tokens import StreamTokens
 
+VOICE = "/twilio/voice"  # of every number: who rings gets a document here
+STATUS = "/twilio/status"  # of every number: the end of a caller's leg
+TEXTS = "/twilio/texts"  # and a letter: what became of it
+
 
 def call_of(leg: str) -> str:
     """The call a leg belongs to: its id up to the last `-staff-` or `-caller`."""
@@ -69,6 +73,11 @@ class Links:
 
     def _at(self, *parts: str) -> str:
         return "/".join((self.public_url, "twilio", *(quote(part, safe="") for part in parts)))
+
+
+def report_address(public_url: str, letter: str) -> str | None:
+    """Where the carrier is to tell what became of a letter; None where it could not reach us."""
+    return f"{public_url}{TEXTS}/{quote(letter, safe='')}" if public_url else None
 
 
 def subject(socket: str, name: str) -> str:

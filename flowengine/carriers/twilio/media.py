@@ -8,7 +8,8 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from flowengine.carriers.twilio.protocol import LARGEST_MESSAGE, Encoder, Frame, Start, decode
-from flowengine.runtime.ports import CallerListener, MediaSocket
+from flowengine.runtime.ports import CallerListener
+from flowengine.runtime.wires import MediaSocket
 
 OPENS_WITHIN = 5.0  # seconds from the connection to `start`
 SILENT_SECONDS = 10.0  # without a message, before a connection counts as dead

@@ -39,6 +39,11 @@ _OUTCOMES: dict[str, LegOutcome] = {
     "canceled": "cancelled",
 }
 _REFER_FIELDS = ("ReferCallStatus", "ReferSipResponseCode", "NotifySipResponseCode")
+# What an `action` is told of the verb that is over (twilio.md 1.4). It is said once: a <Redirect> does not repeat it.
+_SAID_ONCE = (
+    "Digits", "RecordingUrl", "RecordingDuration", "DialCallStatus", "DialSipResponseCode", "DialBridged",
+    "DialCallDuration", *_REFER_FIELDS,
+)  # fmt: skip
 _DECLINED = "603"  # SIP: "Decline", the far end pressed reject
 E164 = re.compile(r"\+[1-9][0-9]{6,14}")
 # A withheld number where a network insists on digits: ANONYMOUS, RESTRICTED, BLOCKED, UNKNOWN, UNAVAILABLE on a keypad.
@@ -47,6 +52,11 @@ _SIP = ("sip:", "sips:")
 
 
 # ---- webhook forms ---------------------------------------------------------------------------------------------------
+
+
+def said_once(form: Form) -> dict[str, str]:
+    """What the same question must bring along when it is asked again."""
+    return {name: form[name] for name in _SAID_ONCE if name in form}
 
 
 def caller_number(form: Form) -> str:

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from urllib.parse import quote
 
 import structlog
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
-from flowengine.carriers.twilio.door import IGNORED, Door, Refused
+from flowengine.carriers.twilio.door import ANSWERS_WITHIN, IGNORED, Door, Refused
+from flowengine.carriers.twilio.links import TEXTS
 from flowengine.carriers.twilio.protocol import Form
 from flowengine.runtime.senders import Arrived, Failed, Report
 from flowengine.settings import Settings
 
 log = structlog.get_logger("flowengine.twilio")
-
-REPORTED_WITHIN = 12.0  # seconds; Twilio gives up after 15 (twilio.md 1.5)
 
 _WHY = {  # of a text that was taken first; the vendor's error pages
     21610: "whoever has this phone has refused our texts",
@@ -34,11 +32,6 @@ _WHY = {  # of a text that was taken first; the vendor's error pages
 }
 
 
-def report_address(public_url: str, letter: str) -> str | None:
-    """Where the carrier is to tell what became of a letter; None where it could not reach us."""
-    return f"{public_url}/twilio/texts/{quote(letter, safe='')}" if public_url else None
-
-
 def report_route(settings: Settings, report: Report) -> Route:
     """`settings` needs the public URL and the auth token."""
     door = Door(settings.public_url, settings.twilio_auth_token)
@@ -52,14 +45,14 @@ def report_route(settings: Settings, report: Report) -> Route:
             IGNORED.labels("text").inc()
             return Response(status_code=204)
         try:
-            async with asyncio.timeout(REPORTED_WITHIN):
+            async with asyncio.timeout(ANSWERS_WITHIN):
                 await report(request.path_params["letter"], word)
         except Exception as mistake:
             log.error("report_not_kept", error=type(mistake).__name__)
             return Response(status_code=503)
         return Response(status_code=204)
 
-    return Route("/twilio/texts/{letter}", endpoint, methods=["POST"])
+    return Route(f"{TEXTS}/{{letter}}", endpoint, methods=["POST"])
 
 
 def reported(form: Form) -> Arrived | Failed | None:

@@ -18,6 +18,8 @@ from twilio.http.async_http_client import AsyncTwilioHttpClient  # type: ignore[
 from twilio.http.response import Response  # type: ignore[import-untyped]
 from twilio.rest import Client  # type: ignore[import-untyped]
 
+from flowengine.settings import Settings
+
 REQUEST_TIMEOUT = 5.0  # seconds one request may take
 CONNECT_TIMEOUT = 2.0
 PAUSES = (0.25, 0.5, 1.0)  # seconds before the second, third and fourth try
@@ -123,20 +125,40 @@ class _Http(AsyncTwilioHttpClient):  # type: ignore[misc]  # the SDK is untyped
             url,
             params=params,  # type: ignore[arg-type]  # the SDK gives strings and numbers
             data=data,
-            headers={**(headers or {}), "Authorization": _basic(auth)},
+            headers={**(headers or {}), "Authorization": basic_auth(*(auth or ("", "")))},
             timeout=aiohttp.ClientTimeout(total=REQUEST_TIMEOUT, sock_connect=CONNECT_TIMEOUT),
             allow_redirects=False,
         ) as answer:
             return Response(answer.status, await answer.text(), answer.headers)
 
 
-def open_client(account_sid: str, auth_token: str, api_url: str) -> Client:
-    """The SDK's client on one address, inside a running loop. Region and edge would rewrite it (twilio.md 6)."""
+class Rest:
+    """The SDK on one account, opened at the first order: it needs a running loop."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._client: Client | None = None
+
+    @property
+    def api(self) -> Any:
+        if self._client is None:
+            self._client = _open_client(self._settings)
+        return self._client
+
+    async def close(self) -> None:
+        """Safe to repeat; an order after it opens anew."""
+        client, self._client = self._client, None
+        if client is not None:
+            await client.http_client.close()
+
+
+def _open_client(settings: Settings) -> Client:
+    """On one address: region and edge would rewrite it (twilio.md 6)."""
     nowhere = {"TWILIO_REGION": "", "TWILIO_EDGE": ""}  # an empty mapping would mean os.environ
-    client = Client(account_sid, auth_token, http_client=_Http(), environment=nowhere)
-    client.api.base_url = api_url.rstrip("/")
+    client = Client(settings.twilio_account_sid, settings.twilio_auth_token, http_client=_Http(), environment=nowhere)
+    client.api.base_url = settings.twilio_api_url.rstrip("/")
     return client
 
 
-def _basic(auth: tuple[str, str] | None) -> str:
-    return "Basic " + base64.b64encode(":".join(auth or ("", "")).encode()).decode()
+def basic_auth(account_sid: str, auth_token: str) -> str:
+    return "Basic " + base64.b64encode(f"{account_sid}:{auth_token}".encode()).decode()

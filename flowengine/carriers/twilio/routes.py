@@ -12,7 +12,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 from starlette.websockets import WebSocket
 
-from flowengine.call.commands import Document, HangUp
+from flowengine.call.documents import Document, HangUp
 from flowengine.call.events import (
     CallerHungUp,
     CallerLeftRoom,
@@ -28,19 +28,18 @@ from flowengine.call.events import (
 from flowengine.carriers.twilio import protocol, recording
 from flowengine.carriers.twilio.book import Book
 from flowengine.carriers.twilio.client import TwilioCarrier
-from flowengine.carriers.twilio.door import IGNORED, REFUSED, Door, Refused
-from flowengine.carriers.twilio.links import Links, call_of, caller_leg, subject
+from flowengine.carriers.twilio.door import ANSWERS_WITHIN, IGNORED, REFUSED, Door, Refused
+from flowengine.carriers.twilio.links import STATUS, VOICE, Links, call_of, caller_leg, subject
 from flowengine.carriers.twilio.media import NOT_ALLOWED, Ears, TwilioLine, TwilioStream
 from flowengine.carriers.twilio.music import MusicRoute, whole
 from flowengine.carriers.twilio.protocol import Form, News, Question, Start
 from flowengine.carriers.twilio.tokens import StreamTokens
-from flowengine.carriers.twilio.twiml import render
+from flowengine.carriers.twilio.twiml import ask_again, render
 from flowengine.carriers.twilio.waiting import NO_NEWS, NOTHING, SORRY, Rooms
-from flowengine.runtime.ports import Bus, Calls, Clock, NoSuchCall
+from flowengine.runtime.ports import Bus, Calls, Clock, HandedOver, NoSuchCall
 from flowengine.runtime.sockets import accept
 from flowengine.settings import Settings
 
-ANSWERS_WITHIN = 12.0  # seconds; Twilio gives up after 15 (twilio.md 1.5)
 APOLOGY = HangUp(SORRY)
 WENT_WELL, WENT_WRONG = 1000, 1011
 
@@ -71,7 +70,7 @@ def twilio_routes(settings: Settings, calls: Calls, bus: Bus, clock: Clock, clie
         return Route(path, _notice(told, door), methods=["GET", "POST"])
 
     return [
-        asks("/twilio/voice", web.voice),
+        asks(VOICE, web.voice),
         asks("/twilio/calls/{call}/recovery", web.recovery),
         asks("/twilio/calls/{call}/room/{room}", web.room),
         asks("/twilio/calls/{call}/wait/{room}", rooms.wait, NO_NEWS),
@@ -89,7 +88,7 @@ def twilio_routes(settings: Settings, calls: Calls, bus: Bus, clock: Clock, clie
         tells("/twilio/recording/{call}", web.recording),
         tells("/twilio/legs/{leg}/status", web.leg_status),
         tells("/twilio/legs/{leg}/machine", web.leg_machine),
-        tells("/twilio/status", web.number_status),
+        tells(STATUS, web.number_status),
         WebSocketRoute("/twilio/media", streams.media),
         WebSocketRoute("/twilio/transcript", streams.transcript),
         WebSocketRoute("/twilio/consult", streams.consult),
@@ -112,6 +111,8 @@ def _question(asked: Asked, door: Door, links: Callable[[str, Path], Links], oth
             async with asyncio.timeout(ANSWERS_WITHIN):
                 call_id, document = await asked(form, path)
             return _twiml(render(document, links(call_id, path)))
+        except HandedOver:
+            return _twiml(ask_again(door.again(request, form)))
         except Exception as error:  # a mistake anywhere behind this address must still reach the caller as words
             note = log.warning if isinstance(error, NoSuchCall) else log.error
             note("no document", path=request.url.path, error=type(error).__name__)

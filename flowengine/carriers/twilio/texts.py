@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from flowengine.carriers.twilio.links import report_address
 from flowengine.carriers.twilio.protocol import E164
-from flowengine.carriers.twilio.reports import report_address
-from flowengine.carriers.twilio.rest import Trouble, certainly_undone, not_refused, open_client, order
+from flowengine.carriers.twilio.rest import Rest, Trouble, certainly_undone, not_refused, order
 from flowengine.runtime.senders import Failed, Letter, Taken
 from flowengine.settings import Settings
 
@@ -44,7 +44,7 @@ class TwilioTexts:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._client: Any = None
+        self._rest = Rest(settings)
         self._unsure: dict[str, str] = {}  # letter id → the text that may have gone
 
     async def deliver(self, letter: Letter) -> Taken | Failed:
@@ -59,15 +59,13 @@ class TwilioTexts:
         return await self._create(letter)
 
     async def close(self) -> None:
-        client, self._client = self._client, None
-        if client is not None:
-            await client.http_client.close()
+        await self._rest.close()
 
     async def _create(self, letter: Letter) -> Taken | Failed:
         given = {"to": letter.to, "from_": letter.number, "body": letter.text[:MOST_TEXT]}
         if address := report_address(self._settings.public_url, letter.id):
             given["status_callback"] = address
-        answer = await order(lambda: self._api.messages.create_async(**given), certainly_undone)
+        answer = await order(lambda: self._rest.api.messages.create_async(**given), certainly_undone)
         if not isinstance(answer, Trouble):
             return Taken()
         if not (answer.refused or certainly_undone(answer)):
@@ -82,18 +80,11 @@ class TwilioTexts:
     async def _look_for(self, letter: Letter) -> Taken | Failed | None:
         """Whether the text of an earlier try is among the carrier's messages; None when it is not."""
         wanted = {"to": letter.to, "from_": letter.number, "limit": MOST_LOOKED_AT}
-        found: Any = await order(lambda: self._api.messages.list_async(**wanted), not_refused)
+        found: Any = await order(lambda: self._rest.api.messages.list_async(**wanted), not_refused)
         if isinstance(found, Trouble):
             return _explained(found)
         text = self._unsure.pop(letter.id)
         return Taken() if any(message.body == text for message in found) else None
-
-    @property
-    def _api(self) -> Any:
-        if self._client is None:
-            given = self._settings
-            self._client = open_client(given.twilio_account_sid, given.twilio_auth_token, given.twilio_api_url)
-        return self._client
 
 
 def _explained(trouble: Trouble) -> Failed:

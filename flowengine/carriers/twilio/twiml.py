@@ -10,7 +10,8 @@ from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-from flowengine.call.commands import (
+from flowengine.call.documents import (
+    AskAgain,
     AskWhy,
     AwaitTone,
     BriefByAgent,
@@ -34,6 +35,8 @@ from flowengine.resources import template_dir
 INLINE_LIMIT = 4000  # characters of a `Twiml` parameter (twilio.md 4.1)
 SAY_LIMIT = 3000  # characters of one <Say>, the smaller of the two limits (twilio.md 2.6)
 LETTERS_A_SECOND = 10.0  # a slow voice, to know how long a stream may wait behind a <Say>
+PATIENCE = ("One moment, please.", "Please stay on the line.", "It takes a few seconds more.", "Thank you for waiting.")
+BETWEEN = 2  # seconds, so that nobody is left in silence; in all it is the time a process needs to be started again
 RING_EXTRA = 5  # seconds Twilio adds to every ring time (twilio.md 2.2, 4.1)
 
 # Languages as flows name them, in the spelling that the carrier's older voices know as well as its newer ones.
@@ -55,6 +58,8 @@ def render(document: Document, links: Links) -> str:
             return _join("join_caller.xml", caller_leg(links.call_id), links.of_call("room", room), room, links)
         case ParkCaller(room):
             return _park(room, links)
+        case AskAgain(room):
+            return ask_again(links.of_call("room", room))
         case Wait(say, _, seconds, language):
             return _wait(spoken(say), language, min(MOST_SECONDS, _whole(seconds)), links)
         case SayToRoom(say, language):
@@ -80,6 +85,11 @@ def render(document: Document, links: Links) -> str:
             return _fill("hangup.xml", say=spoken(say), language=_tag(language))
         case _:
             assert_never(document)
+
+
+def ask_again(address: str) -> str:
+    """For a leg whose call goes on with another process: some words, and then the same question."""
+    return _fill("ask_again.xml", says=PATIENCE, seconds=BETWEEN, address=address)
 
 
 def spoken(text: str) -> str:

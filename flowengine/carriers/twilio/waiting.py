@@ -6,13 +6,14 @@ from collections.abc import Mapping
 
 import structlog
 
-from flowengine.call.commands import Document, HangUp, MoveCaller, SayToRoom, Wait
+from flowengine.call.commands import MoveCaller
+from flowengine.call.documents import Document, HangUp, SayToRoom, Wait
 from flowengine.call.events import AnnouncementAsked, CallerHungUp, WaitAsked
 from flowengine.carriers.twilio.book import Book
 from flowengine.carriers.twilio.client import TwilioCarrier
 from flowengine.carriers.twilio.links import caller_leg
 from flowengine.carriers.twilio.protocol import Form, Question, leg_is_over
-from flowengine.runtime.ports import Calls, NoSuchCall
+from flowengine.runtime.ports import Calls, HandedOver, NoSuchCall
 
 NO_NEWS = Wait("", "", 5.0)  # music, and the question again: for a caller whose call gives no answer
 NOTHING = SayToRoom("")
@@ -22,7 +23,7 @@ log = structlog.get_logger("flowengine.twilio")
 
 
 class Rooms:
-    """The two questions about a room. Neither raises: an error would throw a waiting caller out of it.
+    """The two questions about a room. Neither raises, but for `HandedOver`: an error would throw a waiting caller out.
 
     A call that does not answer has lost its caller only if it does so twice: then the caller is taken out by an order,
     because <Hangup> is not allowed in a wait document (error 13238).
@@ -61,6 +62,8 @@ class Rooms:
     async def _asked(self, call_id: str, question: Question) -> Document:
         try:
             return await self._calls.ask(call_id, question)
+        except HandedOver:
+            raise
         except Exception as error:  # a mistake anywhere behind this address must not end the caller's wait
             note = log.warning if isinstance(error, NoSuchCall) else log.error
             note("no document for a room", error=type(error).__name__)

@@ -13,7 +13,6 @@ from flowengine.sandbox.agent.reading import (
     Choice,
     Tool,
     choices,
-    content,
     facts,
     sentences,
     stems,
@@ -181,7 +180,7 @@ class Mind:
             "rule": choice.value,
             "matched": text,
             "summary": reported(text),
-            "next_step": f"Go on with: {', '.join(content(text)[:5]) or 'the request'}.",
+            "next_step": "Answer their question." if text.rstrip().endswith("?") else "Say what happens next.",
         }
         return UseTool(tool.name, {name: written[name] for name in tool.properties if name in written})
 

@@ -92,7 +92,7 @@ def read_back(instructions: str) -> dict[str, str]:
 
 
 _PERSONS = {"i'm": "they are", "i've": "they have", "i'd": "they would", "i'll": "they will", "i": "they", "am": "are",
-            "my": "their", "me": "them", "mine": "theirs", "myself": "themselves"}  # fmt: skip
+            "my": "their", "me": "them", "mine": "theirs", "myself": "themselves", "you": "you"}  # fmt: skip
 
 
 def reported(text: str) -> str:

@@ -30,6 +30,7 @@ class Hearing:
         self._frames = 0
         self._voiced_at = -1.0  # when the last frame with sound in it ended
         self.joined_at = 0.0
+        self._answered: tuple[object, str] = (None, "")  # the last question to `text_since`, which comes every 20 ms
 
     @property
     def now(self) -> float:
@@ -61,7 +62,11 @@ class Hearing:
 
     def text_since(self, index: int, *speakers: str) -> str:
         """The words from `index` on, of anybody or of these, casefolded, joined by spaces."""
-        return " ".join(w.text for w in self.words[index:] if not speakers or w.speaker in speakers).casefold()
+        question = (len(self.words), index, speakers)
+        if self._answered[0] != question:
+            said = (w.text for w in self.words[index:] if not speakers or w.speaker in speakers)
+            self._answered = question, " ".join(said).casefold()
+        return self._answered[1]
 
     def speaking_since(self, moment: float) -> float | None:
         """When the first word that ended after `moment` began; None when there is none."""

@@ -2,6 +2,7 @@
 "use strict";
 
 const WAIT = 10000; // ms after which we say that nothing came back yet
+const ANSWER = 15000; // ms for an answer: the server says no sooner
 
 const byId = (id) => document.getElementById(id);
 
@@ -115,6 +116,13 @@ function showLost(state) {
   }
 }
 
+// The database is away: calls go on, what staff do may be refused.
+function showSaving(delayed) {
+  const notice = byId("saving");
+  if ((notice.childElementCount > 0) === delayed) return;
+  notice.replaceChildren(...(delayed ? byId("saving-delayed").content.cloneNode(true).childNodes : []));
+}
+
 // Follows a stream of news. `handlers`: `after` (the last line the page has), `opened()`, `news(item)`.
 function follow(address, handlers) {
   let source = null;
@@ -123,6 +131,7 @@ function follow(address, handlers) {
   let retry = 0;
   let grace = 0;
   let live = false;
+  let told = false; // whether this connection has said how saving is; one that begins with other news says that it is well
   let done = false;
 
   function open() {
@@ -134,6 +143,7 @@ function follow(address, handlers) {
     source.onopen = () => {
       heard = Date.now();
       live = true;
+      told = false;
       clearTimeout(grace);
       grace = 0;
       show("live");
@@ -144,6 +154,8 @@ function follow(address, handlers) {
       heard = Date.now();
       if (event.lastEventId) last = event.lastEventId;
       const news = JSON.parse(event.data);
+      if (news.type === "saving" || !told) showSaving(news.type === "saving" && news.delayed);
+      told = true;
       if (news.type === "over") close("over");
       else handlers.news(news);
       showEmpties();
@@ -170,8 +182,9 @@ function follow(address, handlers) {
   // The browser gave up: either we may not look any more, or the server is not well yet.
   async function refused() {
     const answer = await fetch(location.href, { method: "HEAD", cache: "no-store" }).catch(() => null);
-    if (answer && (answer.status === 403 || answer.status === 404)) close("out");
-    else retry = setTimeout(open, 3000);
+    if (answer && (answer.status === 403 || answer.status === 404)) return close("out");
+    if (answer && answer.status === 503) showSaving(true); // what it would catch up from is the database
+    retry = setTimeout(open, 3000);
   }
 
   function reopen() {

@@ -1,7 +1,6 @@
 // One hand-off, live: the card, what is being said, and what staff do about it. Shared tools are in desk.js.
 "use strict";
 
-
 function followHandoff(page) {
   const card = byId("card");
   const lines = byId("lines");
@@ -15,6 +14,20 @@ function followHandoff(page) {
     const following = root.scrollTop > 0 && root.scrollHeight - root.scrollTop - root.clientHeight < 48;
     change();
     if (following) root.scrollTop = root.scrollHeight;
+  }
+
+  // Who opens the page in the middle of a long call is one tap away from what is being said now.
+  function watchNewest() {
+    const button = byId("to-newest");
+    button.addEventListener("click", () => {
+      document.documentElement.scrollTop = document.documentElement.scrollHeight;
+      byId("newest").focus({ preventScroll: true }); // the button goes
+    });
+    const looked = (seen) => {
+      const last = seen[seen.length - 1];
+      button.hidden = last.isIntersecting || last.boundingClientRect.top < 0;
+    };
+    new IntersectionObserver(looked, { rootMargin: "0px 0px 100% 0px" }).observe(byId("newest")); // a screen away
   }
 
   function line(view) {
@@ -68,6 +81,7 @@ function followHandoff(page) {
     if (!lines) return;
     partials.replaceChildren();
     byId("end").hidden = false;
+    byId("to-newest").parentElement.hidden = true;
     const silence = document.querySelector('[data-empty-of="lines partials"]');
     if (silence.textContent.startsWith("Nothing yet")) setText(silence, "Nothing was said.");
     if (byId("transcript-title").textContent === "What is being said") setText(byId("transcript-title"), "What was said");
@@ -150,11 +164,19 @@ function followHandoff(page) {
     const fields = new URLSearchParams(new FormData(form));
     if (event.submitter?.name) fields.set(event.submitter.name, event.submitter.value);
     hold(part, asked, event.submitter);
-    const asking = { method: "POST", body: fields, redirect: "manual", signal: AbortSignal.timeout(WAIT) };
+    const asking = { method: "POST", body: fields, redirect: "manual", signal: AbortSignal.timeout(ANSWER) };
     const answer = await fetch(form.action, asking).catch(() => null);
     if (answer?.type === "opaqueredirect") taken(part, form);
-    else if (answer?.status === 403) trouble(part, "You are signed out. Open a new link or sign in, then try again.");
-    else trouble(part, `That did not get through. Please try again${part.matches(".decider") ? ", or use the keys of the phone" : ""}.`);
+    else trouble(part, refusal(part, form, answer?.status));
+  }
+
+  function refusal(part, form, status) {
+    const note = form.id === "noting";
+    if (status === 403) return `You are signed out. ${note ? "Copy what you wrote, then open" : "Open"} a new link or sign in, and try again.`;
+    if (part.matches(".decider")) return "That did not get through. Please try again, or use the keys of the phone.";
+    const kept = note ? " What you wrote is still here." : "";
+    if (status === 503) return `Not saved: saving is delayed right now.${kept} Please try again in a minute.`;
+    return `That did not get through.${kept} Please try again.`;
   }
 
   function taken(part, form) {
@@ -197,6 +219,7 @@ function followHandoff(page) {
   }
 
   page.addEventListener("submit", send);
+  if (lines) watchNewest();
 
   follow(page.dataset.events, {
     after: page.dataset.after,

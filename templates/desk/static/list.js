@@ -195,7 +195,7 @@ function news(item) {
 async function sent(form) {
   const headers = { Accept: "application/json" };
   const body = new URLSearchParams(new FormData(form));
-  const asking = { method: "POST", headers, body, redirect: "error", signal: AbortSignal.timeout(WAIT) };
+  const asking = { method: "POST", headers, body, redirect: "error", signal: AbortSignal.timeout(ANSWER) };
   const answer = await fetch(form.action, asking).catch(() => null);
   return answer && answer.ok ? answer.json().catch(() => null) : null;
 }

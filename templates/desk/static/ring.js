@@ -57,12 +57,12 @@ const Ring = (() => {
 
   // ---- the sound: two soft notes, twice -----------------------------------------------------------------------------
 
-  // Browsers let a page sound only after somebody has touched it.
+  // Browsers let a page sound only after somebody has touched it: until then this waits.
   async function wake() {
     const Context = window.AudioContext ?? window.webkitAudioContext;
     if (!Context) return;
-    sound ??= new Context();
-    if (sound.state !== "running") await Promise.race([sound.resume(), new Promise((done) => setTimeout(done, 300))]);
+    sound ??= Object.assign(new Context(), { onstatechange: label });
+    if (sound.state !== "running") await sound.resume();
     label();
   }
 
@@ -113,9 +113,9 @@ const Ring = (() => {
     remember(WANTED, turnOn ? "yes" : "no");
     label();
     if (!turnOn) return;
+    if ("Notification" in window && Notification.permission === "default") Notification.requestPermission();
     await wake();
     chime(); // so that it is known what to listen for
-    if ("Notification" in window && Notification.permission === "default") await Notification.requestPermission();
   }
 
   return {

@@ -78,7 +78,7 @@ PIECES = {
 names = st.lists(st.sampled_from(sorted(PIECES)), max_size=8)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(names, names)
 def test_segments_always_tile(heard: list[str], spoken: list[str]) -> None:
     one, other = (b"".join(map(PIECES.__getitem__, n)) for n in (heard, spoken))
