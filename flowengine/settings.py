@@ -76,8 +76,10 @@ def read_settings(environment: Mapping[str, str]) -> Settings:
 def _refuse_unknown(environment: Mapping[str, str]) -> None:
     for name in environment:
         if name.startswith(PREFIX) and name not in _NAMES.values():
-            near = difflib.get_close_matches(name, _NAMES.values(), n=1)
-            raise SettingsError(f"unknown setting {name}" + (f"; did you mean {near[0]}?" if near else ""))
+            ours = {known.removeprefix(PREFIX): known for known in _NAMES.values() if known.startswith(PREFIX)}
+            near = difflib.get_close_matches(name.removeprefix(PREFIX), ours, n=1)
+            right = f"did you mean {ours[near[0]]}?" if near else f"known are {', '.join(sorted(ours.values()))}"
+            raise SettingsError(f"unknown setting {name}; {right}")
 
 
 def _check(settings: Settings) -> None:

@@ -76,6 +76,8 @@ def test_the_environment_of_the_page_is_that_of_the_program() -> None:
         assert field.name.upper() in page, field.name
     with pytest.raises(SettingsError, match="did you mean FLOWENGINE_DESK_URL"):
         read_settings({"FLOWENGINE_DESK_ULR": "https://x.example"})
+    with pytest.raises(SettingsError, match=r"known are .*FLOWENGINE_SPOOL"):  # and nothing that is merely as long
+        read_settings({"FLOWENGINE_PORT": "8000"})
     with pytest.raises(SettingsError, match="must be an address"):
         read_settings({"FLOWENGINE_PUBLIC_URL": "phone"})
     with pytest.raises(SettingsError, match="must be one of"):
