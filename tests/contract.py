@@ -71,6 +71,21 @@ class MediaSocketContract:
         await socket.close()
         await running
 
+    async def test_long_messages_arrive_whole_though_the_peer_reads_late(self, pair: Pair) -> None:
+        """Also one that waits when the next is sent: neither may touch the other's bytes."""
+        socket, peer = pair
+        running = asyncio.create_task(socket.run(lambda message: None))
+        peer.stall()
+        said: list[str | bytes] = []
+        for count in range(20):  # more than the system's own buffers take
+            said += [f"{count}: zwölf 🦷 " * 16_000, f"mark {count}", bytes([count]) * 8_192, bytes([count]) * 300_000]
+        for message in said:
+            socket.send(message)
+        peer.resume()
+        assert [await peer.hear() for _ in said] == said
+        await socket.close()
+        await running
+
     async def test_a_burst_of_audio_is_never_dropped_while_the_peer_reads(self, pair: Pair) -> None:
         socket, peer = pair
         running = asyncio.create_task(socket.run(lambda message: None))

@@ -15,7 +15,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 from uvicorn.protocols.websockets.websockets_sansio_impl import WebSocketsSansIOProtocol
 from websockets.http11 import Request
 
-from flowengine.runtime.fast_sockets import READ_BUFFER, FastSocket
+from flowengine.runtime.fast_sockets import LONGEST_COPIED, READ_BUFFER, FastSocket
 from flowengine.runtime.wires import SILENT
 
 EXTENSION = "flowengine.take_over"
@@ -45,7 +45,7 @@ class UpgradeProtocol(WebSocketsSansIOProtocol):
         if self.transport.is_closing():
             raise WebSocketDisconnect(1006)
         self.handshake_complete = True
-        self._taken = socket = FastSocket(self.config.ws_max_size)
+        self._taken = socket = FastSocket(self.config.ws_max_size, LONGEST_COPIED)
         protocol = _protocol(socket, self.config.ws_max_size)
         protocol.connection_made(self.transport)
         _feed(protocol, _REQUEST.format(self.request.headers["Sec-WebSocket-Key"]).encode())
