@@ -8,8 +8,10 @@ import pytest
 from hypothesis import HealthCheck, settings
 
 settings.register_profile("house", deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True)
-settings.register_profile("search", settings.get_profile("house"), derandomize=False)  # new examples each time
-settings.load_profile("house")
+settings.register_profile(
+    "search", settings.get_profile("house"), derandomize=False
+)  # --hypothesis-profile search: new ones
+settings.load_profile("house")  # `pytest --hypothesis-profile search` looks for examples nobody has tried
 
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 

@@ -88,5 +88,7 @@ class DrainingServer(uvicorn.Server):
         await asyncio.wait([ended, now], return_when=asyncio.FIRST_COMPLETED)
         for wait in (ended, now):
             wait.cancel()
-        await self._calls.hand_over()
-        self.should_exit = True
+        try:
+            await self._calls.hand_over()
+        finally:
+            self.should_exit = True

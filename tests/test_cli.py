@@ -95,11 +95,13 @@ def test_a_call_to_watch_tells_two_links_that_open_its_desk() -> None:
     command, links = [sys.executable, "-m", "flowengine", "demo"], list[str]()
     with subprocess.Popen(command, cwd=ROOT, env=CLEAN, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
-        while len(links) < 2 and (line := process.stdout.readline()):
-            links += re.findall(r"(?:live|second screen):\s+(http\S+)", line)
-        pages = [urlopen(link, timeout=60).read().decode() for link in links]
-        process.terminate()
-    assert len(set(links)) == 2
+        try:
+            while len(links) < 2 and (line := process.stdout.readline()):
+                links += re.findall(r"(?:live|second screen):\s+(http\S+)", line)
+            assert len(set(links)) == 2
+            pages = [urlopen(link, timeout=60).read().decode() for link in links]
+        finally:
+            process.terminate()
     assert all("Open the desk" in page for page in pages)
 
 

@@ -47,7 +47,9 @@ WORDS: Mapping[type, tuple[str, ...]] = {
 _SOCIAL_CUE = re.compile(r"(?<!\[)\b(?:s\.?s\.?n\b|social\b|itin\b|seguro\s+social\b)", re.IGNORECASE)
 # What was asked or said just before; a mark in it stands for a number that this turn may repeat.
 _SOCIAL_ASKED = re.compile(r"\b(?:s\.?s\.?n\b|social\b|itin\b)", re.IGNORECASE)
-_BIRTH_ASKED = re.compile(r"\b(?:d\.?o\.?b\b|born\b|birth|nacid[oa]\b|nacimiento\b|cumplea)", re.IGNORECASE)
+_BIRTH_ASKED = re.compile(
+    r"\b(?:d\.?o\.?b\b|born\b|birth|nacid[oa]\b|nacimiento\b|b-?day\b|cumplea|cumpl[eo]s?\s+a[nñ]os\b)", re.IGNORECASE
+)
 
 _IN_RUNS = {"card numbers", "social security numbers"}  # what runs of digits are looked through for
 _SPEAKERS: Mapping[type, str] = {e.CallerSaid: "caller", e.AgentSaid: "agent", e.StaffSaid: "staff"}

@@ -6,15 +6,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from flowengine.call import prompt
 from flowengine.flow.model import Flow
 
 EMPTIED = "emptied"  # marks the body of a line whose words are gone
 GONE = "(words not kept any more)"
 _TOOLS = {
-    "transfer_to_human": "asks for a hand-over",
-    "note_answer": "notes an answer",
-    "note_mood": "notes the caller's mood",
-    "note_unsolved": "notes that it did not help",
+    prompt.TRANSFER: "asks for a hand-over",
+    prompt.NOTE_ANSWER: "notes an answer",
+    prompt.NOTE_MOOD: "notes the caller's mood",
+    prompt.NOTE_UNSOLVED: "notes that it did not help",
+    prompt.SWITCH_LANGUAGE: "goes on in another language",
 }
 _SAID = {"CallerSaid": "caller", "AgentSaid": "receptionist", "StaffSaid": "staff", "LinePlayed": "receptionist"}
 

@@ -141,7 +141,7 @@ def webhook_secrets(settings: Settings) -> tuple[str, ...]:
 
 
 def webhook_secret(secret_key: str) -> str:
-    """The `whsec_…` a receiver verifies with, grown from `FLOWENGINE_SECRET_KEY`."""
+    """A `whsec_…` grown from the secret key, where none was given: outside the sandbox no receiver knows it."""
     grown = hmac.new(secret_key.encode(), b"flowengine.webhook", hashlib.sha256).digest()
     return "whsec_" + base64.b64encode(grown).decode()
 

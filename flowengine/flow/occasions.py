@@ -13,10 +13,10 @@ from zoneinfo import ZoneInfo
 
 from flowengine.flow.hours import clock_words, falls_on, moment, office_open, spans_words, weekdays_words
 from flowengine.flow.model import DateRange, Flow, Span, WeeklyHours
+from flowengine.flow.names import WEEKDAYS
 from flowengine.flow.read import DAY
 from flowengine.flow.routing import ringable
 
-_NAMES = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 _FROM = date(2026, 1, 5)  # special days are looked at from here on, as ordinary weeks are
 
 Situation = tuple[bool, tuple[tuple[str, ...], ...]]
@@ -144,7 +144,7 @@ def range_words(dates: DateRange) -> str:
 
 
 def _ordinary(flow: Flow, weekday: int, minute: int) -> datetime:
-    return moment(flow, f"{_NAMES[weekday]} {minute // 60:02d}:{minute % 60:02d}")
+    return moment(flow, f"{WEEKDAYS[weekday]} {minute // 60:02d}:{minute % 60:02d}")
 
 
 def _on(flow: Flow, day: date, minute: int) -> datetime:

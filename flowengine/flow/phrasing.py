@@ -10,7 +10,7 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, format_number,
 
 from flowengine.flow import model
 from flowengine.flow.model import DateRange, Department, Flow, Spoken, Step, YearlyDate
-from flowengine.flow.names import DAYS, DIGITS, MONTHS
+from flowengine.flow.names import DAYS, DIGITS, MONTHS, NTH
 
 _UNITS = ((365.25 * 86400.0, "year"), (86400.0, "day"), (3600.0, "hour"), (60.0, "minute"), (1.0, "second"))
 _HALVES = {30.0: "half a minute", 90.0: "a minute and a half", 1800.0: "half an hour", 5400.0: "an hour and a half"}
@@ -137,8 +137,7 @@ def _date(day: YearlyDate) -> str:
     month = MONTHS[day.month - 1]
     if day.day is not None:
         return f"{day.day} {month}{year}"
-    place = "last" if day.nth == -1 else nth(day.nth or 1)
-    return f"the {place} {DAYS[day.weekday or 0]} of {month}{year}"
+    return f"the {NTH[day.nth or 1]} {DAYS[day.weekday or 0]} of {month}{year}"
 
 
 # ---- steps -----------------------------------------------------------------------------------------------------------

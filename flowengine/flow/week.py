@@ -12,9 +12,9 @@ from zoneinfo import ZoneInfo
 from flowengine.flow.hours import exception_on, falls_on, weekdays_words, within
 from flowengine.flow.model import DateRange, Flow, HoursException, Opening, OpenRule, Span, WeeklyHours
 from flowengine.flow.occasions import joined, range_words
+from flowengine.flow.read import DAY
 from flowengine.flow.routing import Now, on_duty
 
-DAY = 24 * 60
 MOST_QUESTIONS = 20_000  # of is-it-open; beyond that many the week is looked at in a coarser grid
 MOST_STATES = 60
 LONGEST_LOOK = 14  # days of a date range that are looked at: a fortnight has each weekday twice

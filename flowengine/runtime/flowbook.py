@@ -78,10 +78,10 @@ def flow_files(where: Path) -> list[Path]:
 
 def read_flows(where: str) -> dict[str, str]:
     """File name → text of one file or of every `.yaml` or `.yml` in a folder. Raises `FlowbookError`."""
-    files = flow_files(Path(where))
-    if not files:
-        raise FlowbookError(f"no .yaml file in {where}")
     try:
+        files = flow_files(Path(where))
+        if not files:
+            raise FlowbookError(f"no .yaml file in {where}")
         return {str(file): file.read_text("utf-8") for file in files}
     except (OSError, UnicodeDecodeError) as mistake:
         why = mistake.strerror if isinstance(mistake, OSError) else "it is not UTF-8"

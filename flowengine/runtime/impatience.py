@@ -7,7 +7,7 @@ from typing import cast
 
 from uvicorn.protocols.http.h11_impl import H11Protocol, RequestResponseCycle
 
-ASKS_WITHIN = 10.0  # seconds from a connection, or from an answer, to the end of the next request's head
+ASKS_WITHIN = 10.0  # seconds at least from a connection, or from an answer, to the end of the next request's head
 
 
 class ImpatientProtocol(H11Protocol):
@@ -15,7 +15,7 @@ class ImpatientProtocol(H11Protocol):
     one that has begun.
     """
 
-    _seen: RequestResponseCycle | None = None  # the request that was there when we last looked
+    _seen: RequestResponseCycle | None = None  # the request that was answered when we last looked
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(cast(asyncio.Transport, transport))
@@ -28,8 +28,8 @@ class ImpatientProtocol(H11Protocol):
         """Until it is over, or a WebSocket: that has another protocol."""
         if self not in self.connections:
             return
-        if self.cycle is None or (self.cycle is self._seen and self.cycle.response_complete):
+        if self.cycle is None or self.cycle is self._seen:
             self.transport.close()
         else:
-            self._seen = self.cycle
+            self._seen = self.cycle if self.cycle.response_complete else None
             self._look_later()

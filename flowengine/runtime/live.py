@@ -198,6 +198,7 @@ class LiveCalls:
         call, sequence, begun = _folded(flow, await self._ports.store.journal(call_id))
         if call_id in self._sessions:  # somebody was faster
             return self._sessions[call_id]
+        self._stays()  # the process may have begun to leave meanwhile
         session = self._going_on(row, flow, call, sequence)
         session.redo(begun)
         if call.phase == Phase.ENDED:  # the process was lost in the last moment: only its row stayed open

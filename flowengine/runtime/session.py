@@ -127,8 +127,7 @@ class Session:
         try:
             while not self.over.is_set():
                 await self._take(await self._events.get())
-            if not self._ledger.taken_over:
-                await self._linger()
+            await self._linger()
         finally:
             await self._close()
 
@@ -145,7 +144,7 @@ class Session:
     async def _linger(self) -> None:
         """Late news of staff legs and of a recording is still journalled and answered."""
         deadline = self._loop.time() + LINGER_SECONDS
-        while self._legs_open() or not self._events.empty():
+        while not self._ledger.taken_over and (self._legs_open() or not self._events.empty()):
             try:
                 async with asyncio.timeout_at(deadline):
                     await self._take(await self._events.get())

@@ -197,6 +197,8 @@ def test_overlapping_finds_are_one() -> None:
 
 def test_the_answer_to_a_question_needs_no_word_of_its_own() -> None:
     assert ALL.text("May 3rd, 1984", "And your date of birth?") == "[date of birth]"
+    assert ALL.text("May 3rd, 1984", "When is your b-day?") == "[date of birth]"
+    assert ALL.text("May 3rd, 1984", "¿Cuándo cumple años?") == "[date of birth]"
     assert ALL.text("123456789", "What is your social security number?") == "[social security number]"
     assert ALL.text("May 3rd, 1984", "Which day would suit you?") == "May 3rd, 1984"
     assert ALL.text("312-555-0199", "And your date of birth?") == "312-555-0199"

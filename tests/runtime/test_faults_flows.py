@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
 
 import pytest
 from structlog.testing import capture_logs
 
-from flowengine.bus.memory import MemoryBus
 from flowengine.call.documents import ConnectCaller
 from flowengine.call.events import CallerReturned
 from flowengine.flow.diagnostics import FlowInvalid
-from flowengine.runtime.clock import LoopClock
 from flowengine.runtime.flowbook import Flowbook, read_flows
 from flowengine.runtime.live import LiveCalls
-from flowengine.runtime.session import Ports
 from flowengine.store import SqlStore
+from tests.runtime.parties import answering
+from tests.stored import stored
 
 EXAMPLES = Path(__file__).parents[2] / "flows" / "examples"
 CLINIC = "+14145550140"
@@ -37,10 +34,8 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def store(folder: Path) -> AsyncIterator[SqlStore]:
-    kept = SqlStore(f"sqlite:///{folder}/calls.db")
-    await kept.start()
-    yield kept
-    await kept.close()
+    async with stored(folder) as kept:
+        yield kept
 
 
 def flows(folder: Path) -> Flowbook:
@@ -48,10 +43,7 @@ def flows(folder: Path) -> Flowbook:
 
 
 def process(store: SqlStore, book: Flowbook) -> LiveCalls:
-    none = cast(Any, None)
-    clock = LoopClock(lambda: datetime(2026, 11, 10, 16, 15, tzinfo=UTC))
-    ports = Ports(clock, none, none, none, store, MemoryBus(), none, none, lambda flow, music: b"", none)
-    return LiveCalls(ports, book)
+    return LiveCalls(answering(store), book)
 
 
 async def begun(live: LiveCalls, ref: str) -> str:

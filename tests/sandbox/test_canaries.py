@@ -119,7 +119,7 @@ def _stands(spelling: str, there: str) -> bool:
     letters come up by chance."""
     if len(spelling) >= LONG_ENOUGH or not spelling.isalnum():
         return spelling in there
-    return re.search(rf"(?<![a-z0-9]){spelling}(?![a-z0-9])", there) is not None
+    return re.search(rf"(?:(?<![a-z0-9])|(?<=\\[nrt])){spelling}(?![a-z0-9])", there) is not None
 
 
 @contextlib.contextmanager

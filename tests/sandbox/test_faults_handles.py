@@ -16,6 +16,7 @@ import pytest
 
 from flowengine.sandbox.carrier import CallRecord, HangsUp, Says, Until, Waits, caller, staff
 from flowengine.sandbox.carrier.party import Act
+from tests.sandbox.processes import said
 from tests.sandbox.test_serve import FLOW, OFFICE, House, serving, until
 
 pytestmark = [
@@ -34,19 +35,15 @@ def always_open(folder: Path) -> Path:
 
 
 async def rings(house: House, n: int, *acts: Act) -> CallRecord:
-    async with asyncio.timeout(600):
+    async with asyncio.timeout(150):
         return await house.carrier.ring_in(caller(acts, stays=3600), from_=f"+1312555019{n}", to=OFFICE)
-
-
-def said(record: CallRecord, what: str) -> str:
-    return " ".join(segment.text for segment in record.heard if segment.what == what and segment.text)
 
 
 @asynccontextmanager
 async def talking(house: House) -> AsyncIterator[None]:
     """Somebody is in a call, and stays as long as this lasts."""
     ringing = asyncio.create_task(rings(house, 1))
-    async with asyncio.timeout(300):
+    async with asyncio.timeout(150):
         while not any(stream.playback.pending for stream in house.carrier.streams.values()):  # noqa: ASYNC110
             await asyncio.sleep(0.05)
     (leg,) = (leg for leg in house.carrier._exchange.legs.values() if leg.inbound)
@@ -61,7 +58,7 @@ async def test_a_call_that_there_are_no_handles_for_is_dialled_straight_to_a_per
     async with serving(tmp_path, *ONE_CALL, flows=always_open(tmp_path)) as house:
         house.carrier.add_phone(DANA, staff(after=0.2, acts=[Says("Dana speaking.")]))
         async with talking(house):
-            second = await rings(house, 2, Until("Dana speaking", 300), HangsUp(0.2))
+            second = await rings(house, 2, Until("Dana speaking", 120), HangsUp(0.2))
             assert said(second, "staff") == "Dana speaking."
             assert said(second, "agent") == ""
 
@@ -76,13 +73,13 @@ async def test_with_all_handles_taken_a_call_goes_on_and_later_ones_are_answered
             with ExitStack() as held:
                 for _ in range(2 * most):
                     held.enter_context(create_connection(where(house)))
-                async with asyncio.timeout(300):
+                async with asyncio.timeout(150):
                     while len(handles(process.pid)) < most - 1:  # noqa: ASYNC110  # one stays free, to turn others away
                         await asyncio.sleep(0.05)
                 await rings(house, 2, Waits(2), HangsUp(0.2))  # whatever becomes of this one
             resource.prlimit(process.pid, resource.RLIMIT_NOFILE, (soft, hard))
             await until(house.address, "/readyz", 200)
-            third = await rings(house, 3, Until("automated receptionist", 300), HangsUp(0.2))
+            third = await rings(house, 3, Until("automated receptionist", 120), HangsUp(0.2))
             assert "automated receptionist" in said(third, "agent")
         assert process.returncode is None
 

@@ -10,7 +10,8 @@ import pytest
 
 from flowengine.sandbox.carrier import HangsUp, RestAnswers, Says, Until, caller, staff
 from flowengine.sandbox.scenario import changed, read_scenario
-from tests.sandbox.test_faults_handles import always_open, said
+from tests.sandbox.processes import said
+from tests.sandbox.test_faults_handles import always_open
 from tests.sandbox.test_serve import OFFICE, House, serving
 from tests.sandbox.wire import DANA, LUIS, REFUND
 
@@ -51,9 +52,9 @@ async def test_a_process_killed_as_it_has_a_phone_rung_rings_nobody_twice(
         for number, name in ((DANA, "Dana"), (LUIS, "Luis")):
             house.carrier.add_phone(number, staff(after=2, acts=[Says(f"{name} speaking.")]))
         killed_as_it_rings(house, carried_out)
-        acts = (Until("receptionist", 600), Says("I need a refund."), Until("speaking", 600), HangsUp(0.2))
+        acts = (Until("receptionist", 120), Says("I need a refund."), Until("speaking", 120), HangsUp(0.2))
         ringing = asyncio.create_task(house.carrier.ring_in(caller(acts), from_="+13125550199", to=OFFICE))
-        async with asyncio.timeout(600):
+        async with asyncio.timeout(150):
             await house.processes[0].wait()
             house.reaches(another)
             record = await ringing

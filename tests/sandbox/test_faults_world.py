@@ -12,6 +12,7 @@ from types import CoroutineType
 
 import pytest
 
+import flowengine
 from flowengine.sandbox.carrier import Behaviour, HangsUp, Says, Until
 from flowengine.sandbox.scenario import read_scenario
 from flowengine.sandbox.world import Options, World
@@ -20,6 +21,8 @@ from tests.sandbox.play import SPEED, Played, played
 from tests.sandbox.processes import address_of, process, reaches, ringing, said, town
 from tests.sandbox.test_breaks import crash
 from tests.sandbox.wire import DANA, LUIS, REFUND, Watch, as_soon_as, call, holds, is_rung, leg_of, outcomes, rung
+
+HOUSE = Path(flowengine.__file__).parent
 
 
 def run(watch: Watch = lambda world: None, behaviour: Behaviour = Behaviour()) -> Played:  # noqa: B008  # frozen
@@ -91,7 +94,8 @@ def ours() -> Counter[str]:
     """What runs in the loop, but for the emulators and this test."""
     coroutines = [task.get_coro() for task in asyncio.all_tasks()]
     files = [(c.cr_code.co_filename, c.cr_code.co_qualname) for c in coroutines if isinstance(c, CoroutineType)]
-    return Counter(name for file, name in files if "flowengine" in file and "sandbox" not in file)
+    homes = [(set(Path(file).parents), name) for file, name in files]
+    return Counter(name for parents, name in homes if HOUSE in parents and HOUSE / "sandbox" not in parents)
 
 
 def fails(world: World) -> None:

@@ -56,7 +56,7 @@ class Door:
     def again(self, request: Request, form: Form) -> str:
         """The public address that was asked, with what only this request says."""
         place = self._public_url + _raw_target(request).partition("?")[0]
-        more = urlencode({**request.query_params, **said_once(form)})
+        more = urlencode({**_texts(request.query_params), **said_once(form)})
         return f"{place}?{more}" if more else place
 
     def _signed(self, connection: HTTPConnection, base: str, parameters: Any) -> bool:

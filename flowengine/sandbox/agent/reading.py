@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-__all__ = ["Brief", "Choice", "Tool", "brief", "choices", "content", "facts", "sentences", "stems", "wants_person"]
+__all__ = ["Brief", "Choice", "Tool", "brief", "choices", "facts", "sentences", "stems", "wants_person"]
 
 _STOP = frozenset(
     """a about above after again all am an and any are as at be because been before being below both but by can caller
@@ -79,11 +79,6 @@ def stems(text: str) -> frozenset[str]:
     """The content of a text: what is left of its words without endings and without the words that mean nothing."""
     words = (word.split("'")[0] for word in _WORD.findall(_plain(text)))
     return frozenset(_stem(word) for word in words if word not in _STOP and len(word) > 1)
-
-
-def content(text: str) -> list[str]:
-    """The words of a text that mean something, as they were said."""
-    return [word for word in _WORD.findall(_plain(text)) if stems(word)]
 
 
 def _plain(text: str) -> str:
